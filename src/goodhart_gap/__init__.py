@@ -1,0 +1,1 @@
+"""Does compressing a language model change what it can do compared with what it can explain?"""

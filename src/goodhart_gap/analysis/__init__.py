@@ -1,0 +1,1 @@
+"""Analysis: tables, estimators, tests, figures and documents."""

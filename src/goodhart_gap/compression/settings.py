@@ -1,0 +1,66 @@
+"""Settings of one compression condition."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from goodhart_gap.settings import Settings
+
+
+class Protection(Settings):
+    """The blocks and modules that are left out of compression."""
+
+    first: int = Field(default=0, ge=0)
+    """Leave out this many blocks at the start."""
+
+    last: int = Field(default=0, ge=0)
+    """Leave out this many blocks at the end."""
+
+    blocks: tuple[int, ...] = ()
+    """Leave out these blocks, counted from 0."""
+
+    patterns: tuple[str, ...] = ()
+    """Leave out modules whose name matches one of these shell patterns (`*.mlp.down_proj`)."""
+
+
+class MatrixSettings(Settings):
+    """How one weight matrix is compressed: W ~ Q + L R."""
+
+    method: Literal["caldera", "gptq", "rtn", "svd-residual"] = "caldera"
+    """`caldera`: error-feedback Q and calibration-aware L R, alternating; `gptq`: Q alone with
+    error feedback; `rtn`: Q alone, rounded to nearest; `svd-residual`: rounded Q plus an unweighted
+    SVD of the residual (what the original experiment ran)."""
+
+    bits: Literal[2, 3, 4, 8] = 4
+    """Bits of an entry of Q."""
+
+    group_size: int = Field(default=64, gt=0)
+    """Columns of Q that share a scale."""
+
+    symmetric: bool = False
+    """Whether a group's grid is centred on zero (no zero point stored)."""
+
+    rank: int = Field(default=16, ge=0)
+    """Rank of L R; 0 means no low-rank part. A matrix smaller than the rank uses its own size."""
+
+    factor_bits: Literal[2, 3, 4, 8, 16] = 4
+    """Bits of an entry of L and R."""
+
+    iterations: int = Field(default=2, gt=0)
+    """Alternations between Q and L R; the best iterate is kept."""
+
+    damping: float = Field(default=0.01, gt=0)
+    """Share of the mean diagonal added to the Hessian's diagonal."""
+
+
+class ConditionSettings(Settings):
+    """One experimental condition: nothing, or a compression of the whole model."""
+
+    compress: MatrixSettings | None = None
+    """How matrices are compressed; leave out for the uncompressed baseline."""
+
+    protect: Protection = Protection()
+    """What is left out of the compression (`selective` conditions)."""
+
+    minimum_correlation: float = Field(default=0.9, ge=0, le=1)
+    """Assembly refuses a module whose reconstruction correlates less than this with its base."""

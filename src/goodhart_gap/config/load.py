@@ -1,0 +1,193 @@
+"""From Snakemake's merged config dictionary to a validated `Config`, or to one clear sentence.
+
+Snakemake merges config files before we see them, so the file an offending key came from is found
+by looking it up again, in the file that was read last.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from goodhart_gap.config.schema import Config, LiveExperiment, RecordedExperiment
+from goodhart_gap.errors import GoodhartError
+
+TASK_FOLDER = Path("config/tasks")
+
+
+def load_config(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Config:
+    """Validate `raw`, the merged content of `files` and the command line.
+
+    Raises GoodhartError with one sentence for the first thing that is wrong.
+    """
+    try:
+        config = Config.model_validate(dict(raw))
+    except ValidationError as error:
+        raise GoodhartError(_sentence(error.errors()[0], raw, files)) from None
+    _check_references(config, files)
+    return config
+
+
+def task_file(tasks: str) -> Path:
+    """Return the file of a task set given by name or by path."""
+    return Path(tasks) if "/" in tasks else TASK_FOLDER / f"{tasks}.yaml"
+
+
+def _check_references(config: Config, files: Sequence[str | Path]) -> None:
+    """Check what one section says about another, and about files that must exist."""
+
+    def check(key: tuple[str, ...], name: str, known: Iterable[str], remedy: str) -> None:
+        known = list(known)
+        if name not in known:
+            raise GoodhartError(
+                f"{_where(key, files)} = '{name}': {remedy}{_did_you_mean(name, known)}."
+            )
+
+    for name in config.build:
+        check(("build",), name, config.experiments, "no such experiment; define it in experiments")
+    for name, model in config.models.items():
+        _check_source(name, model, files)
+    for name, experiment in config.experiments.items():
+        key = ("experiments", name)
+        if isinstance(experiment, LiveExperiment):
+            check((*key, "model"), experiment.model, config.models, "unknown model; add it to models")
+            for condition in experiment.conditions:
+                check(
+                    (*key, "conditions"),
+                    condition,
+                    config.conditions,
+                    "unknown condition; add it to conditions",
+                )
+            _check_file((*key, "tasks"), task_file(experiment.tasks), files)
+        elif isinstance(experiment, RecordedExperiment):
+            _check_file((*key, "record"), Path(experiment.record), files)
+        check(
+            (*key, "baseline"),
+            experiment.baseline,
+            experiment.conditions,
+            "the baseline must be one of the experiment's conditions",
+        )
+        for field in ("conditions", "seeds"):
+            values = getattr(experiment, field)
+            if len(set(values)) < len(values):
+                raise GoodhartError(
+                    f"{_where((*key, field), files)} = {list(values)}: an entry stands twice; "
+                    "remove one."
+                )
+
+
+def _check_source(name: str, model: Any, files: Sequence[str | Path]) -> None:
+    """Check that a remote source is pinned, so that the same config always means the same bytes."""
+    pin = {"pypi": "sha256", "hf": "revision"}.get(model.source.split(":", 1)[0])
+    if pin and getattr(model, pin) is None:
+        raise GoodhartError(
+            f"{_where(('models', name, 'source'), files)} = '{model.source}': "
+            f"a source of this kind must be pinned; add `{pin}`."
+        )
+
+
+def _check_file(key: tuple[str, ...], path: Path, files: Sequence[str | Path]) -> None:
+    if not path.is_file():
+        near = [found.stem for found in path.parent.glob("*")] if path.parent.is_dir() else []
+        raise GoodhartError(
+            f"{_where(key, files)}: there is no file {path}{_did_you_mean(path.stem, near)}; "
+            "name an existing one."
+        )
+
+
+def _sentence(error: ErrorDetails, raw: Mapping[str, Any], files: Sequence[str | Path]) -> str:
+    """Turn pydantic's first complaint into file, key, value and remedy."""
+    location = _config_path(error["loc"], raw)
+    value = error.get("input")
+    kind, message = error["type"], error["msg"]
+    if kind == "extra_forbidden":
+        known = _known_keys(location)
+        return (
+            f"{_where(location, files)}: unknown key"
+            f"{_did_you_mean(location[-1], known) or '; remove it'}; "
+            f"allowed here: {', '.join(sorted(known))}."
+        )
+    if kind == "missing":
+        return f"{_where(location, files)}: this key is required; add it."
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        return (
+            f"{_where((*location, 'source'), files)}: must be 'live' (responses are sampled here) "
+            "or 'record' (outcomes are read from a table); set it."
+        )
+    shown = f" = {value!r}" if isinstance(value, str | int | float | bool | None) else ""
+    remedy = message[0].lower() + message[1:]
+    return f"{_where(location, files)}{shown}: {remedy}; correct this value."
+
+
+def _config_path(location: tuple[int | str, ...], raw: Any) -> tuple[str, ...]:
+    """Drop the parts of a pydantic location that name a union member, not a key of the file."""
+    path: list[str] = []
+    for index, part in enumerate(location):
+        last = index == len(location) - 1
+        inside = isinstance(raw, Mapping) and part in raw
+        if part == "[key]" or (part in ("live", "record") and not inside and not last):
+            continue
+        path.append(str(part))
+        if inside:
+            raw = raw[part]
+        elif isinstance(raw, list | tuple) and isinstance(part, int):
+            raw = raw[part]
+    return tuple(path)
+
+
+def _known_keys(location: Sequence[str]) -> list[str]:
+    """Return the keys allowed beside the last part of `location`."""
+    models: list[type[BaseModel]] = [Config]
+    for part in location[:-1]:
+        models = [inner for model in models for inner in _models_below(model, part)]
+    return sorted({key for model in models for key in model.model_fields})
+
+
+def _models_below(model: type[BaseModel], part: str) -> list[type[BaseModel]]:
+    """Return the models that may stand at `part` of `model`; a mapping's key leads to its values."""
+    field = model.model_fields.get(part)
+    if field is None:
+        return [model] if model is not Config else []
+    return list(_models_in(field.annotation))
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _where(key: Sequence[str], files: Sequence[str | Path]) -> str:
+    """Return 'file: dotted.key', with the last file that holds the longest part of the key."""
+    best, depth = "command line (--config)", 0
+    for file in files:
+        content = _read_yaml(Path(file))
+        found = 0
+        for part in key:
+            if not isinstance(content, Mapping) or part not in content:
+                break
+            content, found = content[part], found + 1
+        if found and found >= depth:
+            best, depth = str(file), found
+    if files and not depth:
+        best = str(files[-1])
+    return f"{best}: {'.'.join(key)}"
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return None
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,98 @@
+"""The whole configuration as one validated, immutable object."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from goodhart_gap.analysis.settings import StatisticsSettings
+from goodhart_gap.calibration.settings import CalibrationSettings
+from goodhart_gap.compression.settings import ConditionSettings
+from goodhart_gap.evaluation.settings import GradingSettings, SamplingSettings
+from goodhart_gap.models.settings import ModelSettings
+from goodhart_gap.settings import Settings
+
+# Names become folder names and wildcards, so they hold nothing a path or a shell would read.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
+
+
+class ModelConfig(ModelSettings):
+    """A base model, and how it is calibrated."""
+
+    calibration: CalibrationSettings = CalibrationSettings()
+    """What the model is shown while Hessians are accumulated."""
+
+
+class Design(Settings):
+    """What a live and a recorded experiment have in common."""
+
+    conditions: tuple[Name, ...] = Field(min_length=1)
+    """The conditions compared, in the order tables show them."""
+
+    baseline: Name
+    """The condition that the others are compared with."""
+
+    runs: int = Field(gt=0)
+    """Stochastic runs of every task and seed."""
+
+    seeds: tuple[int, ...] = Field(default=(42,), min_length=1)
+    """Base seeds; every seed is a whole replication of all runs."""
+
+    statistics: StatisticsSettings = StatisticsSettings()
+    """Choices that must be made before the data are seen."""
+
+
+class LiveExperiment(Design):
+    """An experiment whose responses are sampled here."""
+
+    source: Literal["live"]
+    """`live`: responses are sampled from a model."""
+
+    model: Name
+    """A model of the `models` section."""
+
+    tasks: str
+    """A task set: the name of a file in `config/tasks/`, without `.yaml`, or a path."""
+
+    runs_per_job: int = Field(default=5, gt=0)
+    """Runs sampled in one job; raising `runs` by whole jobs reruns nothing that is finished."""
+
+    sampling: SamplingSettings = SamplingSettings()
+    """How a response is drawn from the model."""
+
+    grading: GradingSettings = GradingSettings()
+    """How a response is judged."""
+
+
+class RecordedExperiment(Design):
+    """A published experiment that enters as outcomes."""
+
+    source: Literal["record"]
+    """`record`: outcomes are read from a table of facts."""
+
+    model: str
+    """Name of the model the record is about; nothing is loaded."""
+
+    record: str
+    """Path of the table of facts (CSV)."""
+
+
+Experiment = Annotated[LiveExperiment | RecordedExperiment, Field(discriminator="source")]
+
+
+class Config(Settings):
+    """The configuration of the workflow."""
+
+    build: tuple[Name, ...] = Field(min_length=1)
+    """The experiments that a plain `snakemake` builds."""
+
+    models: dict[Name, ModelConfig] = {}
+    """Base models by name."""
+
+    conditions: dict[Name, ConditionSettings] = {}
+    """Conditions by name; every model can be compressed under every condition."""
+
+    experiments: dict[Name, Experiment] = {}
+    """Experiments by name."""
+
+    pathvars: dict[str, str] = {}
+    """Where files go: `results`, `logs` and `benchmarks` (Snakemake path variables)."""

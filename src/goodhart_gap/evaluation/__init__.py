@@ -1,0 +1,1 @@
+"""Evaluation: tasks, prompts, the sampler, answers, rubrics and quadrants."""

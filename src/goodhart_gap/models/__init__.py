@@ -1,0 +1,1 @@
+"""Base checkpoints: where they come from, and how they are cut into shards of blocks."""

@@ -1,0 +1,1 @@
+"""Provenance: hashes, code digests, manifests and their verification."""
