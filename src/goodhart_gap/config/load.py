@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -56,14 +57,12 @@ def _check_references(config: Config, files: Sequence[str | Path]) -> None:
     for name, experiment in config.experiments.items():
         key = ("experiments", name)
         if isinstance(experiment, LiveExperiment):
-            check((*key, "model"), experiment.model, config.models, "unknown model; add it to models")
+            check(
+                (*key, "model"), experiment.model, config.models, "unknown model; add it to models"
+            )
+            remedy = "unknown condition; add it to conditions"
             for condition in experiment.conditions:
-                check(
-                    (*key, "conditions"),
-                    condition,
-                    config.conditions,
-                    "unknown condition; add it to conditions",
-                )
+                check((*key, "conditions"), condition, config.conditions, remedy)
             _check_file((*key, "tasks"), task_file(experiment.tasks), files)
         elif isinstance(experiment, RecordedExperiment):
             _check_file((*key, "record"), Path(experiment.record), files)
@@ -110,7 +109,7 @@ def _sentence(error: ErrorDetails, raw: Mapping[str, Any], files: Sequence[str |
         known = _known_keys(location)
         return (
             f"{_where(location, files)}: unknown key"
-            f"{_did_you_mean(location[-1], known) or '; remove it'}; "
+            f"{_did_you_mean(location[-1], known)}; correct or remove it; "
             f"allowed here: {', '.join(sorted(known))}."
         )
     if kind == "missing":
@@ -121,7 +120,7 @@ def _sentence(error: ErrorDetails, raw: Mapping[str, Any], files: Sequence[str |
             "or 'record' (outcomes are read from a table); set it."
         )
     shown = f" = {value!r}" if isinstance(value, str | int | float | bool | None) else ""
-    remedy = message[0].lower() + message[1:]
+    remedy = message.replace("Input should", "must").replace("String should", "must")
     return f"{_where(location, files)}{shown}: {remedy}; correct this value."
 
 
@@ -134,34 +133,35 @@ def _config_path(location: tuple[int | str, ...], raw: Any) -> tuple[str, ...]:
         if part == "[key]" or (part in ("live", "record") and not inside and not last):
             continue
         path.append(str(part))
-        if inside:
-            raw = raw[part]
-        elif isinstance(raw, list | tuple) and isinstance(part, int):
+        if inside or (isinstance(raw, list | tuple) and isinstance(part, int)):
             raw = raw[part]
     return tuple(path)
 
 
 def _known_keys(location: Sequence[str]) -> list[str]:
     """Return the keys allowed beside the last part of `location`."""
-    models: list[type[BaseModel]] = [Config]
+    annotations: list[Any] = [Config]
     for part in location[:-1]:
-        models = [inner for model in models for inner in _models_below(model, part)]
-    return sorted({key for model in models for key in model.model_fields})
+        annotations = [below for annotation in annotations for below in _below(annotation, part)]
+    return sorted({key for each in annotations for key in getattr(each, "model_fields", ())})
 
 
-def _models_below(model: type[BaseModel], part: str) -> list[type[BaseModel]]:
-    """Return the models that may stand at `part` of `model`; a mapping's key leads to its values."""
-    field = model.model_fields.get(part)
-    if field is None:
-        return [model] if model is not Config else []
-    return list(_models_in(field.annotation))
-
-
-def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+def _below(annotation: Any, part: str) -> Iterable[Any]:
+    """Yield the types that may stand under the key `part` of a value of type `annotation`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if part in annotation.model_fields:
+            yield from _members(annotation.model_fields[part].annotation)
+    elif get_origin(annotation) is dict:
+        yield from _members(get_args(annotation)[1])
+
+
+def _members(annotation: Any) -> Iterable[Any]:
+    """Yield the members of a union or an annotated type; anything else is its own member."""
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        for argument in get_args(annotation):
+            yield from _members(argument)
+    else:
         yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
 
 
 def _where(key: Sequence[str], files: Sequence[str | Path]) -> str:
@@ -190,4 +190,4 @@ def _read_yaml(path: Path) -> Any:
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean '{near[0]}'?" if near else ""
+    return f" (did you mean '{near[0]}'?)" if near else ""

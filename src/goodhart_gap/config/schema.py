@@ -85,14 +85,14 @@ class Config(Settings):
     build: tuple[Name, ...] = Field(min_length=1)
     """The experiments that a plain `snakemake` builds."""
 
-    models: dict[Name, ModelConfig] = {}
+    models: dict[Name, ModelConfig] = Field(default_factory=dict)
     """Base models by name."""
 
-    conditions: dict[Name, ConditionSettings] = {}
+    conditions: dict[Name, ConditionSettings] = Field(default_factory=dict)
     """Conditions by name; every model can be compressed under every condition."""
 
-    experiments: dict[Name, Experiment] = {}
+    experiments: dict[Name, Experiment] = Field(default_factory=dict)
     """Experiments by name."""
 
-    pathvars: dict[str, str] = {}
+    pathvars: dict[str, str] = Field(default_factory=dict)
     """Where files go: `results`, `logs` and `benchmarks` (Snakemake path variables)."""

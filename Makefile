@@ -1,0 +1,48 @@
+# The two commands of the README: `make reproduce` and `make test`. Each sets up what it needs.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+VENV := .venv
+IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+.PHONY: reproduce test check lock docs clean
+
+reproduce: $(VENV)/installed
+	$(IN_VENV) snakemake --cores $(CORES) all
+
+test: check
+	$(IN_VENV) pytest
+
+check: $(VENV)/installed
+	$(IN_VENV) ruff check .
+	$(IN_VENV) ruff format --check .
+	$(IN_VENV) snakefmt --check Snakefile rules
+	$(IN_VENV) mypy
+	$(IN_VENV) snakemake --lint
+
+# The generated parts of the documentation: config reference and JSON schemas.
+docs: $(VENV)/installed
+	$(IN_VENV) python -m goodhart_gap.config.reference
+
+# A fresh resolution of pyproject.toml; torch's local build tag (+cpu) is left out, so that the
+# same lock installs on machines that have another build of the same release.
+lock:
+	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/python -m pip install --quiet torch==2.13.0
+	.cache/lock/bin/python -m pip install --quiet ".[dev]"
+	{ echo "# Made by 'make lock' from pyproject.toml; do not edit."; \
+	  .cache/lock/bin/python -m pip freeze --all --exclude goodhart-gap --exclude pip \
+	  | sed 's/+cpu$$//'; } > requirements.lock
+	rm -rf .cache/lock
+
+clean:
+	rm -rf $(VENV) results logs benchmarks/results .snakemake .cache
+
+# torch comes first and by its exact version, so that nothing else can draw in another build.
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("error: Python 3.11 or later is needed, and $(PYTHON) is " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11.") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,29 @@
+"""Does compressing a language model change what it can do compared with what it can explain?
+
+One graph of files, from a base checkpoint to a sentence in a report. Read it in this order: the
+configuration (config/README.md), then rules/ from top to bottom of the list below.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/models.yaml"
+configfile: "config/conditions.yaml"
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/models.smk"
+include: "rules/calibration.smk"
+include: "rules/compression.smk"
+include: "rules/evaluation.smk"
+include: "rules/analysis.smk"
+include: "rules/documents.smk"
+
+
+rule all:
+    input:
+        collect("<results>/{experiment}/ANALYSIS.md", experiment=CONFIG.build),
+    default_target: True

@@ -1,0 +1,103 @@
+"""What every stage shares: the validated configuration, wildcards, and the settings a rule sees."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from goodhart_gap.config.load import load_config, task_file
+from goodhart_gap.config.schema import LiveExperiment, RecordedExperiment
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.models.shards import SHARD_PATTERN, block_shard_names, shard_names
+from goodhart_gap.provenance.code_digest import code_digest as digest_of_script
+
+try:
+    CONFIG = load_config(config, workflow.configfiles)
+except GoodhartError as error:
+    raise WorkflowError(str(error)) from None
+
+# Jobs must find the interpreter that runs this workflow, activated environment or not.
+shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
+
+
+wildcard_constraints:
+    model="[A-Za-z0-9][A-Za-z0-9.-]*",
+    condition="[A-Za-z0-9][A-Za-z0-9.-]*",
+    experiment="[A-Za-z0-9][A-Za-z0-9.-]*",
+    shard=SHARD_PATTERN,
+    seed=r"\d+",
+    run=r"\d+",
+    first=r"\d+",
+    last=r"\d+",
+
+
+def code_digest(script):
+    """Hash of the code a script reaches: a params entry, so that content decides staleness."""
+    return digest_of_script(script)
+
+
+def model_of(wildcards):
+    """The model config a rule works on: named by {model}, or the model of {experiment}."""
+    name = (
+        wildcards.model if hasattr(wildcards, "model") else experiment_of(wildcards).model
+    )
+    return CONFIG.models[name]
+
+
+def experiment_of(wildcards):
+    """The experiment config of {experiment}."""
+    return CONFIG.experiments[wildcards.experiment]
+
+
+def model_settings(wildcards):
+    """JSON of ModelSettings; calibration is left out, since fetching does not depend on it."""
+    return model_of(wildcards).model_dump_json(exclude={"calibration"})
+
+
+def calibration_settings(wildcards):
+    """JSON of CalibrationSettings."""
+    return model_of(wildcards).calibration.model_dump_json()
+
+
+def condition_settings(wildcards):
+    """JSON of ConditionSettings."""
+    return CONFIG.conditions[wildcards.condition].model_dump_json()
+
+
+def sampling_settings(wildcards):
+    """JSON of SamplingSettings."""
+    return experiment_of(wildcards).sampling.model_dump_json()
+
+
+def grading_settings(wildcards):
+    """JSON of GradingSettings."""
+    return experiment_of(wildcards).grading.model_dump_json()
+
+
+def statistics_settings(wildcards):
+    """JSON of StatisticsSettings."""
+    return experiment_of(wildcards).statistics.model_dump_json()
+
+
+def model_shards(wildcards):
+    """Names of the model's shards, embeddings first."""
+    model = model_of(wildcards)
+    return shard_names(model.blocks, model.blocks_per_shard)
+
+
+def block_shards(wildcards):
+    """Names of the model's block shards, in the order data flows through them."""
+    model = model_of(wildcards)
+    return block_shard_names(model.blocks, model.blocks_per_shard)
+
+
+def is_compressed(condition):
+    """Whether a condition compresses anything; the baseline does not."""
+    return CONFIG.conditions[condition].compress is not None
+
+
+def live_experiment(wildcards):
+    """Whether {experiment} samples responses here, as opposed to reading a record."""
+    return isinstance(experiment_of(wildcards), LiveExperiment)
