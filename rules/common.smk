@@ -1,11 +1,7 @@
 """What every stage shares: the validated configuration, wildcards, and the settings a rule sees."""
 
-import json
-import os
 import sys
 from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
 
 from goodhart_gap.config.load import load_config, task_file
 from goodhart_gap.config.schema import LiveExperiment, RecordedExperiment
@@ -16,7 +12,8 @@ from goodhart_gap.provenance.code_digest import code_digest as digest_of_script
 try:
     CONFIG = load_config(config, workflow.configfiles)
 except GoodhartError as error:
-    raise WorkflowError(str(error)) from None
+    # One sentence and nothing else: a WorkflowError would print a traceback around it.
+    sys.exit(f"error: {error}")
 
 # Jobs must find the interpreter that runs this workflow, activated environment or not.
 shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")

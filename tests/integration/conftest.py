@@ -1,0 +1,37 @@
+"""Fixtures: one finished tiny experiment for the whole session, and fresh ones to break."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.workshop import Workshop
+from tests.tiny_models import write_tiny_checkpoint
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Llama checkpoint in transformers' format."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    write_tiny_checkpoint(folder, family="llama", blocks=4)
+    return folder
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, checkpoint: Path) -> Workshop:
+    """A workshop in which nothing has run."""
+    return Workshop(tmp_path / "workshop", checkpoint)
+
+
+@pytest.fixture(scope="session")
+def finished_session(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Workshop:
+    """A workshop in which the whole workflow has run once; tests must not run jobs in it."""
+    workshop = Workshop(tmp_path_factory.mktemp("session") / "workshop", checkpoint)
+    workshop.run()
+    return workshop
+
+
+@pytest.fixture
+def finished(finished_session: Workshop) -> Workshop:
+    """The finished workshop, its configuration as it was when it ran."""
+    finished_session.config = Workshop.tiny_config()
+    return finished_session

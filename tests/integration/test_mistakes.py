@@ -1,0 +1,64 @@
+"""Mistakes stop the workflow in seconds, with one sentence, before any job."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.workshop import Workshop
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        pytest.param(
+            lambda c: c["experiments"]["tiny-n40"]["sampling"].update(temprature=1),
+            "tiny.yaml: experiments.tiny-n40.sampling.temprature: unknown key "
+            "(did you mean 'temperature'?)",
+            id="misspelt key",
+        ),
+        pytest.param(
+            lambda c: c["conditions"]["uniform"]["compress"].update(rank=-1),
+            "tiny.yaml: conditions.uniform.compress.rank = -1: must be greater than or equal to 0",
+            id="negative rank",
+        ),
+        pytest.param(
+            lambda c: c["experiments"]["tiny-n40"].update(conditions=["baseline", "unifrm"]),
+            "tiny.yaml: experiments.tiny-n40.conditions = 'unifrm': unknown condition; "
+            "add it to conditions (did you mean 'uniform'?).",
+            id="unknown condition",
+        ),
+    ],
+)
+def test_a_mistake_in_the_configuration(
+    workshop: Workshop, mistake: Callable[[dict[str, Any]], Any], sentence: str
+) -> None:
+    mistake(workshop.config)
+    start = time.monotonic()
+    failed = workshop.snakemake()
+    assert failed.returncode != 0
+    assert sentence in failed.stdout
+    assert "Traceback" not in failed.stdout
+    assert time.monotonic() - start < 10
+    assert not (workshop.folder / "results").exists()
+
+
+def test_a_missing_checkpoint_folder_names_the_remedy(workshop: Workshop) -> None:
+    workshop.config["models"]["tiny"]["source"] = "file:nowhere"
+    failed = workshop.snakemake()
+    assert failed.returncode != 0
+    assert "error: " in failed.stdout
+    assert "nowhere" in failed.stdout
+    assert "Traceback" not in failed.stdout
+
+
+def test_a_checkpoint_with_another_number_of_blocks_is_refused(workshop: Workshop) -> None:
+    workshop.config["models"]["tiny"]["blocks"] = 5
+    failed = workshop.snakemake()
+    assert failed.returncode != 0
+    assert "error: " in failed.stdout
+    assert "blocks" in failed.stdout
+    assert "Traceback" not in failed.stdout

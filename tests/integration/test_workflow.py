@@ -1,0 +1,119 @@
+"""The whole workflow for real on a tiny random model, and what a dry run then lists."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.workshop import Workshop
+
+pytestmark = pytest.mark.workflow
+
+BELOW_SCORING = {"aggregate", "test_hypotheses", "draw_figures", "write_analysis"}
+BELOW_SAMPLING = {"sample_responses", "score_responses"} | BELOW_SCORING
+
+
+def test_every_product_is_there(finished: Workshop) -> None:
+    results = finished.results
+    runs = sorted(results.glob("outcomes/*/seed42/run*.json"))
+    assert len(runs) == 3 * 2
+    assert sum(len(json.loads(run.read_text())["outcomes"]) for run in runs) == 3 * 2 * 20
+    assert len(list(results.glob("responses/*/seed42/runs*.jsonl"))) == 3 * 2
+    assert list(results.glob("tables/*.csv"))
+    assert list(results.glob("figures/*.svg"))
+    assert "DBDK" in (results / "ANALYSIS.md").read_text()
+
+
+def test_responses_are_kept_whole(finished: Workshop) -> None:
+    file = finished.results / "responses/uniform/seed42/runs0-0.jsonl"
+    responses = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(responses) == 20 * 2
+    for response in responses:
+        assert response["truncated"] == (response["stop_reason"] == "length")
+        assert 0 < response["n_tokens"] <= 16
+
+
+def test_nothing_is_left_to_do(finished: Workshop) -> None:
+    assert finished.planned() == {}
+
+
+def test_a_touched_script_or_config_file_reruns_nothing(finished: Workshop) -> None:
+    for part in ("scripts/score_responses.py", "rules/common.smk", "config/tasks/original-20.yaml"):
+        (finished.folder / part).touch()
+    assert finished.planned() == {}
+
+
+def test_temperature_reruns_sampling_and_below(finished: Workshop) -> None:
+    finished.experiment["sampling"]["temperature"] = 0.7
+    planned = finished.planned()
+    assert set(planned) == BELOW_SAMPLING
+    assert planned["sample_responses"] == 6
+
+
+def test_rank_of_one_condition_reruns_that_condition_and_below(finished: Workshop) -> None:
+    finished.config["conditions"]["uniform"]["compress"]["rank"] = 2
+    jobs = finished.jobs()
+    assert {rule for rule, _ in jobs} == BELOW_SAMPLING | {"allocate", "compress_shard", "assemble"}
+    conditions = {wildcards["condition"] for _, wildcards in jobs if "condition" in wildcards}
+    assert conditions == {"uniform"}
+
+
+def test_more_runs_add_jobs_and_rerun_none(finished: Workshop) -> None:
+    finished.experiment["runs"] = 3
+    jobs = finished.jobs()
+    sampled = {w["first"] for rule, w in jobs if rule == "sample_responses"}
+    scored = {w["run"] for rule, w in jobs if rule == "score_responses"}
+    assert sampled == {"2"}
+    assert scored == {"2"}
+
+
+def test_a_new_condition_computes_only_itself(finished: Workshop) -> None:
+    finished.config["conditions"]["uniform-2bit"] = {
+        "compress": {"bits": 2, "group_size": 16, "rank": 4},
+        "minimum_correlation": 0.5,
+    }
+    finished.experiment["conditions"].append("uniform-2bit")
+    conditions = {w["condition"] for _, w in finished.jobs() if "condition" in w}
+    assert conditions == {"uniform-2bit"}
+
+
+def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop: Workshop) -> None:
+    workshop.experiment["sampling"]["max_new_tokens"] = 200
+    workshop.experiment["runs"] = 4
+    responses = workshop.results / "responses"
+    victim = subprocess.Popen(
+        workshop.command(),
+        cwd=workshop.folder,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not (survivors := finished_files(responses)):
+        assert victim.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    survivors = finished_files(responses)
+    models = finished_files(workshop.folder / "results/models")
+    assert len(survivors) < 12
+
+    workshop.run("--unlock")
+    workshop.run()
+    assert len(finished_files(responses)) == 12
+    for path, stamp in {**survivors, **models}.items():
+        assert path.stat().st_mtime_ns == stamp, f"{path} was made again"
+
+
+def finished_files(folder: Path) -> dict[Path, int]:
+    """Return the finished files below `folder` with their modification times."""
+    return {
+        path: path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".tmp"
+    }
