@@ -1,8 +1,29 @@
-"""Settings of the statistics."""
+"""Settings of the statistics, and the facts about an experiment that its documents state."""
+
+from typing import Literal
 
 from pydantic import Field
 
 from goodhart_gap.settings import Settings
+
+EstimandName = Literal[
+    "dbdk",
+    "gap_rate",
+    "understands",
+    "executes",
+    "dissociation",
+    "understands_both_executed",
+]
+
+
+class Design(Settings):
+    """An experiment's size, for the power simulation."""
+
+    tasks: int = Field(gt=1)
+    """Number of tasks, the independent units."""
+
+    runs: int = Field(gt=0)
+    """Runs a task."""
 
 
 class StatisticsSettings(Settings):
@@ -17,5 +38,103 @@ class StatisticsSettings(Settings):
     bootstrap_resamples: int = Field(default=2000, gt=0)
     """Resamples of the cluster bootstrap."""
 
+    permutations: int = Field(default=9999, gt=0)
+    """Random label swaps of the permutation test, where enumerating all of them is too much."""
+
     seed: int = 42
-    """Seed of bootstrap and permutations."""
+    """Seed of bootstrap, permutations and power simulation."""
+
+    primary: tuple[EstimandName, ...] = ("dbdk", "dissociation")
+    """Estimands whose p values are adjusted together (Holm), over all conditions."""
+
+    minimum_clusters: int = Field(default=30, gt=1)
+    """A verdict is refused with fewer independent tasks than this."""
+
+    minimum_pairs: int = Field(default=30, gt=0)
+    """A conditional rate that rests on fewer evaluations than this is called out as thin."""
+
+    power_target: float = Field(default=0.8, gt=0, lt=1)
+    """Power at which an effect counts as detectable."""
+
+    power_changes: tuple[float, ...] = (0.03, 0.05)
+    """Changes in understanding (as shares) whose detection is simulated."""
+
+    power_designs: tuple[Design, ...] = (
+        Design(tasks=20, runs=5),
+        Design(tasks=20, runs=25),
+        Design(tasks=100, runs=5),
+        Design(tasks=500, runs=1),
+    )
+    """Designs compared by the power simulation."""
+
+    power_simulations: int = Field(default=2000, gt=0)
+    """Simulated experiments a design and change."""
+
+
+class ConditionFacts(Settings):
+    """A condition as documents name it."""
+
+    name: str
+    """The condition's key in the config."""
+
+    description: str = ""
+    """One line about it; empty where the config has none."""
+
+
+class ExperimentFacts(Settings):
+    """What the documents say about an experiment, all of it from the config."""
+
+    experiment: str
+    """The experiment's key in the config."""
+
+    description: str = ""
+    """One line about it."""
+
+    source: Literal["live", "record"] = "live"
+    """`live`: sampled here; `record`: entered as a table of published outcomes."""
+
+    model: str
+    """The model's key in the config (or its published name)."""
+
+    parameters: int | None = Field(default=None, gt=0)
+    """Number of weights; leave out where it is not known."""
+
+    baseline: str
+    """The condition every other one is compared with."""
+
+    conditions: tuple[ConditionFacts, ...] = Field(min_length=1)
+    """All conditions, in the order they are shown."""
+
+    runs: int = Field(gt=0)
+    """Runs a task, condition and seed."""
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+    """Base seeds."""
+
+    temperature: float | None = Field(default=None, ge=0)
+    """Sampling temperature; leave out where it is not known."""
+
+    top_p: float | None = None
+    """Nucleus; leave out where it is not known."""
+
+    max_new_tokens: int | None = None
+    """Length at which a response was cut; leave out where it is not known."""
+
+    grader: str
+    """How responses were graded."""
+
+    grader_gate: Literal["passed", "failed", "not measured"] = "not measured"
+    """Whether the graders reached the accuracy required of them on labelled responses."""
+
+    record: str | None = None
+    """The facts table a recorded experiment was read from."""
+
+    @property
+    def condition_names(self) -> list[str]:
+        """Names of the conditions, in order."""
+        return [condition.name for condition in self.conditions]
+
+    @property
+    def compared(self) -> list[str]:
+        """Names of the conditions compared with the baseline, in order."""
+        return [name for name in self.condition_names if name != self.baseline]

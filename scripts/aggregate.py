@@ -1,0 +1,42 @@
+"""Outcomes of an experiment to its descriptive tables."""
+
+import argparse
+
+from goodhart_gap.analysis.csv_tables import write_csv
+from goodhart_gap.analysis.outcomes import read_outcomes, select_conditions
+from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
+from goodhart_gap.analysis.tables import (
+    count_table,
+    coverage_table,
+    quadrant_table,
+    rate_table,
+    response_table,
+    seed_table,
+)
+from goodhart_gap.script import Script
+
+script = Script(__doc__)
+script.input("--outcomes", many=True)
+script.settings("--facts", ExperimentFacts)
+script.settings("--statistics", StatisticsSettings)
+for name in ("table", "quadrants", "rates", "by-task", "by-category", "responses", "coverage"):
+    script.output(f"--{name}")
+script.output("--seeds")
+
+
+def main(args: argparse.Namespace) -> None:
+    facts: ExperimentFacts = args.facts
+    names = facts.condition_names
+    outcomes = select_conditions(read_outcomes(args.outcomes), names)
+    write_csv(args.table, outcomes)
+    write_csv(args.quadrants, quadrant_table(outcomes, names))
+    write_csv(args.rates, rate_table(outcomes, names, args.statistics.confidence))
+    write_csv(args.by_task, count_table(outcomes, names, ["category", "task"]))
+    write_csv(args.by_category, count_table(outcomes, names, ["category"]))
+    write_csv(args.responses, response_table(outcomes, names))
+    write_csv(args.coverage, coverage_table(outcomes, names, facts.seeds, facts.runs))
+    write_csv(args.seeds, seed_table(outcomes, names))
+
+
+if __name__ == "__main__":
+    script.run(main)

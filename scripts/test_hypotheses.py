@@ -1,0 +1,32 @@
+"""Compare every condition with the baseline: paired differences, tests, flips, transitions."""
+
+import argparse
+
+from goodhart_gap.analysis.comparisons import category_table, comparison_table, influence_table
+from goodhart_gap.analysis.csv_tables import write_csv
+from goodhart_gap.analysis.flips import flip_table, transition_table
+from goodhart_gap.analysis.outcomes import read_outcome_table, select_conditions
+from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
+from goodhart_gap.script import Script
+
+script = Script(__doc__)
+script.input("--table")
+script.settings("--facts", ExperimentFacts)
+script.settings("--statistics", StatisticsSettings)
+for name in ("comparisons", "categories", "influence", "transitions", "flips"):
+    script.output(f"--{name}")
+
+
+def main(args: argparse.Namespace) -> None:
+    facts: ExperimentFacts = args.facts
+    settings: StatisticsSettings = args.statistics
+    outcomes = select_conditions(read_outcome_table(args.table), facts.condition_names)
+    write_csv(args.comparisons, comparison_table(outcomes, facts, settings))
+    write_csv(args.categories, category_table(outcomes, facts, settings))
+    write_csv(args.influence, influence_table(outcomes, facts, settings))
+    write_csv(args.transitions, transition_table(outcomes, facts))
+    write_csv(args.flips, flip_table(outcomes, facts, settings))
+
+
+if __name__ == "__main__":
+    script.run(main)

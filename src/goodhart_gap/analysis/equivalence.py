@@ -1,0 +1,26 @@
+"""Two one-sided tests: is a change smaller than the margin set in advance?"""
+
+from scipy import stats
+
+from goodhart_gap.analysis.clustered import Estimate
+
+
+def equivalence_p_value(estimate: Estimate, margin: float) -> float:
+    """Larger p value of the two one-sided t tests against -margin and +margin (Schuirmann 1987).
+
+    NaN where the estimate has no standard error.
+    """
+    if not estimate.has_error:
+        return float("nan")
+    freedom = estimate.degrees_of_freedom
+    above = (estimate.value + margin) / estimate.standard_error
+    below = (estimate.value - margin) / estimate.standard_error
+    return float(max(stats.t.sf(above, freedom), stats.t.cdf(below, freedom)))
+
+
+def unchanged_is_equivalent(clusters: int, margin: float, alpha: float) -> bool:
+    """Whether no change in any of `clusters` tasks bounds the change inside the margin.
+
+    The share of tasks that could change is at most 1 - alpha^(1/G) at one-sided level alpha.
+    """
+    return clusters > 1 and 1 - alpha ** (1 / clusters) < margin

@@ -1,0 +1,1 @@
+"""Figures, one a module: each takes rows of tables and returns a matplotlib figure."""

@@ -1,0 +1,54 @@
+"""Flips of quadrants under compression beside what repeating the baseline flips by itself."""
+
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from goodhart_gap.analysis.figures.style import RC, new_figure
+
+KINDS = {
+    "within": ("#dddddd", "", "two runs of the condition itself"),
+    "same_run": ("#8aa9c9", "///", "baseline against condition, same run number"),
+    "other_run": ("#3b5a7d", "", "baseline against condition, other run number"),
+}
+
+
+def draw_flips(rows: list[dict[str, Any]], baseline: str) -> Figure:
+    """Draw flips.csv: a group of bars a condition and the baseline's noise floor as a line."""
+    conditions = list(dict.fromkeys(row["condition"] for row in rows))
+    shares = {(row["condition"], row["kind"]): row for row in rows}
+    with matplotlib.rc_context(RC):
+        figure = new_figure(7, 1.9 + 0.55 * len(conditions))
+        axes = figure.add_subplot()
+        floor = shares[(baseline, "within")]["share"]
+        for index, (kind, (colour, hatch, label)) in enumerate(KINDS.items()):
+            for place, condition in enumerate(conditions):
+                row = shares.get((condition, kind))
+                if row is None:
+                    continue
+                height = place + (index - 1) * 0.27 if condition != baseline else place
+                if row["share"] is None:
+                    axes.text(0, height, f" {row['note']}", va="center", fontsize=7)
+                    continue
+                axes.barh(
+                    height,
+                    100 * row["share"],
+                    height=0.25,
+                    color=colour,
+                    hatch=hatch,
+                    edgecolor="black",
+                    linewidth=0.6,
+                )
+                if row["low"] is not None:
+                    axes.plot([100 * row["low"], 100 * row["high"]], [height] * 2, "k-", lw=0.9)
+            axes.barh(0, 0, color=colour, hatch=hatch, edgecolor="black", label=label)
+        if floor is not None:
+            axes.axvline(100 * floor, color="black", linestyle="--", linewidth=1)
+            axes.plot([], [], "k--", linewidth=1, label="noise floor of the baseline")
+        axes.set_yticks(range(len(conditions)), conditions)
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+        axes.set_xlabel("pairs of evaluations of one task whose quadrants differ (%)")
+        figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    return figure

@@ -1,0 +1,175 @@
+"""Transitions between quadrants, and flips beside the noise floor.
+
+A flip is a pair of evaluations of one task whose quadrants differ. Repeating a sampled run flips
+some tasks by itself: the noise floor is the share of flips among pairs of different runs of the
+baseline. A condition is compared with it on equal terms: baseline run i against run j of the
+condition, i and j different.
+"""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goodhart_gap.analysis.clustered import (
+    Sums,
+    difference_interval,
+    estimate_difference,
+    estimate_ratio,
+    rate_interval,
+)
+from goodhart_gap.analysis.outcomes import QUADRANTS
+from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
+
+FLIP_COLUMNS = [
+    "condition",
+    "kind",
+    "flips",
+    "pairs",
+    "tasks",
+    "share",
+    "standard_error",
+    "low",
+    "high",
+    "method",
+    "note",
+]
+
+
+def transition_table(outcomes: pd.DataFrame, facts: ExperimentFacts) -> pd.DataFrame:
+    """Paired counts from each baseline quadrant to each quadrant of the condition, all cells."""
+    rows = []
+    keys = ["task", "seed", "run"]
+    baseline = outcomes[outcomes["condition"] == facts.baseline][[*keys, "quadrant"]]
+    for name in facts.compared:
+        treated = outcomes[outcomes["condition"] == name][[*keys, "quadrant"]]
+        merged = treated.merge(baseline, on=keys, suffixes=("_to", "_from"))
+        counts = merged.groupby(["quadrant_from", "quadrant_to"]).size()
+        for before in QUADRANTS:
+            for after in QUADRANTS:
+                rows.append(
+                    {
+                        "condition": name,
+                        "from": before,
+                        "to": after,
+                        "count": int(counts.get((before, after), 0)),
+                        "pairs": len(merged),
+                    }
+                )
+    return pd.DataFrame(rows, columns=["condition", "from", "to", "count", "pairs"])
+
+
+def flip_table(
+    outcomes: pd.DataFrame, facts: ExperimentFacts, settings: StatisticsSettings
+) -> pd.DataFrame:
+    """Shares of flips a condition and kind.
+
+    `within`: different runs of the condition itself (for the baseline, the noise floor);
+    `same_run`: the run of the baseline with the same number; `other_run`: different run numbers;
+    `excess`: `other_run` less the baseline's `within`, the flips that noise does not explain.
+    """
+    clusters = sorted(outcomes["cluster"].unique())
+    quadrants = {
+        name: _quadrants(outcomes[outcomes["condition"] == name]) for name in facts.condition_names
+    }
+    reference = quadrants[facts.baseline]
+    floor = _count_flips(reference, reference, clusters, _earlier)
+    rows = []
+    for name in facts.condition_names:
+        within = _count_flips(quadrants[name], quadrants[name], clusters, _earlier)
+        rows.append(_share_row(name, "within", within, "one run", settings))
+        if name == facts.baseline:
+            continue
+        same = _count_flips(reference, quadrants[name], clusters, _same)
+        other = _count_flips(reference, quadrants[name], clusters, _different)
+        rows.append(_share_row(name, "same_run", same, "no pair of runs", settings))
+        rows.append(_share_row(name, "other_run", other, "one run", settings))
+        rows.append(_excess_row(name, other, floor, settings))
+    return pd.DataFrame(rows, columns=FLIP_COLUMNS)
+
+
+Run = tuple[int, int]
+"""A seed and a run number."""
+
+Quadrants = dict[str, dict[str, dict[Run, str]]]
+"""Cluster to task to run to quadrant."""
+
+
+def _earlier(left: Run, right: Run) -> bool:
+    return left < right
+
+
+def _same(left: Run, right: Run) -> bool:
+    return left == right
+
+
+def _different(left: Run, right: Run) -> bool:
+    return left != right
+
+
+def _quadrants(table: pd.DataFrame) -> Quadrants:
+    found: Quadrants = {}
+    for row in table.itertuples():
+        runs = found.setdefault(row.cluster, {}).setdefault(row.task, {})
+        runs[(int(row.seed), int(row.run))] = row.quadrant
+    return found
+
+
+def _count_flips(
+    left: Quadrants, right: Quadrants, clusters: list[str], counts: Callable[[Run, Run], bool]
+) -> Sums:
+    """Count flips (y) and pairs (x) a cluster, over the pairs of runs that `counts` accepts."""
+    flips, pairs = np.zeros(len(clusters)), np.zeros(len(clusters))
+    for place, cluster in enumerate(clusters):
+        for task, runs in left.get(cluster, {}).items():
+            others = right.get(cluster, {}).get(task, {})
+            for (one, before), (two, after) in product(runs.items(), others.items()):
+                if counts(one, two):
+                    pairs[place] += 1
+                    flips[place] += before != after
+    return Sums(flips, pairs)
+
+
+def _share_row(
+    condition: str, kind: str, sums: Sums, undefined: str, settings: StatisticsSettings
+) -> dict[str, Any]:
+    estimate = estimate_ratio(sums, undefined)
+    low, high, method = rate_interval(estimate, settings.confidence)
+    return {
+        "condition": condition,
+        "kind": kind,
+        "flips": int(sums.y.sum()),
+        "pairs": int(sums.x.sum()),
+        "tasks": estimate.clusters,
+        "share": estimate.value,
+        "standard_error": estimate.standard_error,
+        "low": low,
+        "high": high,
+        "method": method,
+        "note": estimate.note,
+    }
+
+
+def _excess_row(
+    condition: str, other: Sums, floor: Sums, settings: StatisticsSettings
+) -> dict[str, Any]:
+    estimate = estimate_difference(other, floor, "one run")
+    changed = int(np.count_nonzero((other.y > 0) | (floor.y > 0)))
+    low, high, method = difference_interval(
+        estimate, settings.confidence, changed_clusters=changed
+    )
+    return {
+        "condition": condition,
+        "kind": "excess",
+        "flips": None,
+        "pairs": None,
+        "tasks": estimate.clusters,
+        "share": estimate.value,
+        "standard_error": estimate.standard_error,
+        "low": low,
+        "high": high,
+        "method": method,
+        "note": estimate.note,
+    }

@@ -1,0 +1,39 @@
+"""From numbers to one word a comparison, or to the reason why there is none."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`different`, `equivalent`, `inconclusive` or `refused`, with the reason."""
+
+    word: str
+    reason: str
+
+
+def judge(
+    *,
+    p_value: float,
+    equivalent: bool,
+    alpha: float,
+    clusters: int,
+    minimum_clusters: int,
+    grader_gate: str,
+    undefined: str = "",
+) -> Verdict:
+    """Judge one comparison; `p_value` is the adjusted one where the estimand is primary."""
+    if undefined:
+        return Verdict("refused", undefined)
+    if clusters < minimum_clusters:
+        return Verdict("refused", f"{clusters} tasks, fewer than {minimum_clusters}")
+    if grader_gate != "passed":
+        failed = grader_gate == "failed"
+        return Verdict(
+            "refused", "the graders missed their gate" if failed else "the graders' gate is unknown"
+        )
+    if not math.isnan(p_value) and p_value < alpha:
+        return Verdict("different", "the adjusted test excludes no change")
+    if equivalent:
+        return Verdict("equivalent", "the change lies inside the margin")
+    return Verdict("inconclusive", "neither a change nor its absence is shown")
