@@ -1,4 +1,4 @@
-"""What every script of the workflow shares: declared inputs, atomic outputs, one-sentence errors.
+"""What every script of the workflow shares: declared files, atomic outputs, one-sentence errors.
 
 A script declares its files and settings, then runs its `main`:
 
@@ -14,21 +14,24 @@ A script declares its files and settings, then runs its `main`:
         script.run(main)
 
 `main` sees each output under a temporary name; all are renamed together when it returns, so a
-killed script leaves nothing that looks finished.
+killed script leaves nothing that looks finished. A manifest, `{output}.prov.json`, is then written
+beside each (docs/PROVENANCE.md).
 """
 
 import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import partial_path
+from goodhart_gap.provenance.record import Command, Output, Recording
+from goodhart_gap.provenance.redaction import redact_streams
 from goodhart_gap.settings import Settings
 
 
@@ -36,21 +39,42 @@ class Script:
     """A command line whose inputs, outputs and settings are declared, hence recordable."""
 
     def __init__(self, description: str | None) -> None:
-        self.parser = argparse.ArgumentParser(description=description)
-        self.inputs: list[str] = []
-        self.outputs: list[str] = []
+        self.parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
+        self.inputs: dict[str, str] = {}
+        self.outputs: dict[str, str] = {}
+        self.values: dict[str, str] = {}
+        self.hints: set[str] = set()
+        self.temporary: set[str] = set()
 
     def input(self, flag: str, *, many: bool = False, optional: bool = False) -> None:
         """Declare an input file (`many`: one or more), passed to `main` as Path (or list)."""
-        self.inputs.append(self._path_argument(flag, many=many, required=not optional))
+        self.inputs[self._path_argument(flag, many=many, required=not optional)] = flag
 
-    def output(self, flag: str, *, many: bool = False, optional: bool = False) -> None:
-        """Declare an output file (`many`: one or more), passed to `main` as Path (or list)."""
-        self.outputs.append(self._path_argument(flag, many=many, required=not optional))
+    def output(
+        self, flag: str, *, many: bool = False, optional: bool = False, temporary: bool = False
+    ) -> None:
+        """Declare an output file (`many`: one or more), passed to `main` as Path (or list).
 
-    def value(self, flag: str, kind: Callable[[str], Any] = str, *, optional: bool = False) -> None:
-        """Declare a plain value."""
-        self.parser.add_argument(flag, type=kind, required=not optional)
+        `temporary`: the rule marks it `temp()`, so its absence later on is no loss.
+        """
+        name = self._path_argument(flag, many=many, required=not optional)
+        self.outputs[name] = flag
+        if temporary:
+            self.temporary.add(name)
+
+    def value(
+        self,
+        flag: str,
+        kind: Callable[[str], Any] = str,
+        *,
+        optional: bool = False,
+        hint: bool = False,
+    ) -> None:
+        """Declare a plain value. A `hint` (threads, device) changes how fast, but not what."""
+        action = self.parser.add_argument(flag, type=kind, required=not optional)
+        self.values[action.dest] = flag
+        if hint:
+            self.hints.add(flag)
 
     def settings(self, flag: str, model: type[Settings]) -> None:
         """Declare a settings object, passed on the command line as JSON."""
@@ -61,10 +85,12 @@ class Script:
             except (ValidationError, json.JSONDecodeError) as error:
                 raise argparse.ArgumentTypeError(f"not valid {model.__name__}: {error}") from error
 
-        self.parser.add_argument(flag, type=parse, required=True)
+        action = self.parser.add_argument(flag, type=parse, required=True)
+        self.values[action.dest] = flag
 
     def run(self, main: Callable[[argparse.Namespace], None]) -> None:
-        """Parse the command line, run `main` on temporary outputs, then put them in place."""
+        """Parse the command line, run `main` on temporary outputs, put them in place, record."""
+        redact_streams()
         logging.basicConfig(
             level=logging.INFO,
             stream=sys.stderr,
@@ -72,20 +98,23 @@ class Script:
             datefmt="%H:%M:%S",
         )
         args = self.parser.parse_args()
-        renames: dict[Path, Path] = {}
-        for name in self.outputs:
-            value = getattr(args, name)
-            setattr(args, name, _hidden(value, renames))
+        inputs = list(_paths(args, self.inputs))
+        outputs = [
+            Output(self.outputs[name], partial_path(path), path, name in self.temporary)
+            for name in self.outputs
+            for _, path in _paths(args, {name: name})
+        ]
         try:
-            self._check_inputs(args)
+            _check_inputs(inputs)
+            recording = Recording(self._command(args), inputs, outputs)
+            self._use_partial_names(args, outputs)
             main(args)
-            for partial, final in renames.items():
-                partial.replace(final)
+            recording.finish()
         except GoodhartError as error:
             sys.exit(f"error: {error}")
         finally:
-            for partial in renames:
-                partial.unlink(missing_ok=True)
+            for output in outputs:
+                output.partial.unlink(missing_ok=True)
 
     def _path_argument(self, flag: str, *, many: bool, required: bool) -> str:
         action = self.parser.add_argument(
@@ -93,21 +122,45 @@ class Script:
         )
         return action.dest
 
-    def _check_inputs(self, args: argparse.Namespace) -> None:
-        for name in self.inputs:
+    def _command(self, args: argparse.Namespace) -> Command:
+        arguments = {
+            flag: _plain(getattr(args, name))
+            for name, flag in self.values.items()
+            if getattr(args, name) is not None
+        }
+        hints = tuple(sorted(self.hints))
+        return Command(Path(sys.argv[0]), arguments, hints, tuple(sys.argv[1:]))
+
+    def _use_partial_names(self, args: argparse.Namespace, outputs: list[Output]) -> None:
+        """Replace each output path in `args` by its temporary one, in a folder that exists."""
+        partials = {output.final: output.partial for output in outputs}
+        for output in outputs:
+            output.final.parent.mkdir(parents=True, exist_ok=True)
+        for name in self.outputs:
             value = getattr(args, name)
-            for path in value if isinstance(value, list) else [value]:
-                if path is not None and not path.exists():
-                    raise GoodhartError(f"{path}: input is missing; run snakemake to make it.")
+            if isinstance(value, list):
+                setattr(args, name, [partials[path] for path in value])
+            elif value is not None:
+                setattr(args, name, partials[value])
 
 
-def _hidden(value: Any, renames: dict[Path, Path]) -> Any:
-    """Replace each final path in `value` by its temporary one and remember the pair."""
-    if value is None:
-        return None
-    if isinstance(value, list):
-        return [_hidden(path, renames) for path in value]
-    value.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_path(value)
-    renames[partial] = value
-    return partial
+def _paths(args: argparse.Namespace, flags: dict[str, str]) -> Iterator[tuple[str, Path]]:
+    """Yield flag and path of every path given for the arguments of `flags` (by name)."""
+    for name, flag in flags.items():
+        value = getattr(args, name)
+        for path in value if isinstance(value, list) else [value]:
+            if path is not None:
+                yield flag, path
+
+
+def _check_inputs(inputs: list[tuple[str, Path]]) -> None:
+    for _, path in inputs:
+        if not path.exists():
+            raise GoodhartError(f"{path}: input is missing; run snakemake to make it.")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it; settings with all their defaults."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return value if isinstance(value, int | float | str | bool) else str(value)

@@ -10,7 +10,7 @@ from goodhart_gap.provenance.code_digest import PACKAGE, code_digest, code_parts
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def code(tmp_path, monkeypatch):
     """A package and a folder of scripts; returns a function that writes one of its files."""
     package = tmp_path / "src" / "goodhart_gap"
     monkeypatch.setattr(module, "PACKAGE", package)
@@ -34,12 +34,12 @@ def project(tmp_path, monkeypatch):
     return write
 
 
-def digest(project) -> str:
-    return code_digest("use", project.folder)
+def digest(code) -> str:
+    return code_digest("use", code.folder)
 
 
-def test_reaches_modules_and_packages_by_import(project):
-    assert list(code_parts("use", project.folder)) == [
+def test_reaches_modules_and_packages_by_import(code):
+    assert list(code_parts("use", code.folder)) == [
         "goodhart_gap",
         "goodhart_gap.a",
         "goodhart_gap.a.one",
@@ -62,10 +62,10 @@ def test_reaches_modules_and_packages_by_import(project):
     ],
     ids=["attribute docstring", "comment and layout", "unreached module", "other script"],
 )
-def test_what_does_not_count(project, name, text):
-    before = digest(project)
-    project(name, text)
-    assert digest(project) == before
+def test_what_does_not_count(code, name, text):
+    before = digest(code)
+    code(name, text)
+    assert digest(code) == before
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_what_does_not_count(project, name, text):
         ("scripts/use.py", 'from goodhart_gap.a.one import X\n\nprint(X, "a b")\n'),
     ],
 )
-def test_what_counts(project, name, text):
-    before = digest(project)
-    project(name, text)
-    assert digest(project) != before
+def test_what_counts(code, name, text):
+    before = digest(code)
+    code(name, text)
+    assert digest(code) != before
 
 
 @pytest.mark.parametrize(
@@ -98,55 +98,53 @@ def test_what_counts(project, name, text):
         ("import numpy.a.other", False),
     ],
 )
-def test_kinds_of_import(project, statement, reached):
-    project("scripts/use.py", statement + "\n")
-    assert ("goodhart_gap.a.other" in code_parts("use", project.folder)) is reached
+def test_kinds_of_import(code, statement, reached):
+    code("scripts/use.py", statement + "\n")
+    assert ("goodhart_gap.a.other" in code_parts("use", code.folder)) is reached
 
 
-def test_relative_import(project):
-    project("src/goodhart_gap/a/one.py", "from . import other\nfrom ..b.two import f\n")
-    assert {"goodhart_gap.a.other", "goodhart_gap.b.two"} <= set(code_parts("use", project.folder))
+def test_relative_import(code):
+    code("src/goodhart_gap/a/one.py", "from . import other\nfrom ..b.two import f\n")
+    assert {"goodhart_gap.a.other", "goodhart_gap.b.two"} <= set(code_parts("use", code.folder))
 
 
-def test_script_beside(project):
-    project("scripts/common.py", "Z = 1\n")
-    project("scripts/use.py", "from common import Z\n")
-    assert "common" in code_parts("use", project.folder)
+def test_script_beside(code):
+    code("scripts/common.py", "Z = 1\n")
+    code("scripts/use.py", "from common import Z\n")
+    assert "common" in code_parts("use", code.folder)
 
 
-def test_import_cycle_ends(project):
-    project("src/goodhart_gap/b/two.py", "from goodhart_gap.a import one\n")
-    assert digest(project)
+def test_import_cycle_ends(code):
+    code("src/goodhart_gap/b/two.py", "from goodhart_gap.a import one\n")
+    assert digest(code)
 
 
-def test_plumbing_is_not_followed(project):
-    project("src/goodhart_gap/script.py", "from goodhart_gap.a.other import Y\n")
-    project(
-        "scripts/use.py", "from goodhart_gap.script import Script\nimport goodhart_gap.errors\n"
-    )
-    assert list(code_parts("use", project.folder)) == ["goodhart_gap", "script"]
+def test_plumbing_is_not_followed(code):
+    code("src/goodhart_gap/script.py", "from goodhart_gap.a.other import Y\n")
+    code("scripts/use.py", "from goodhart_gap.script import Script\nimport goodhart_gap.errors\n")
+    assert list(code_parts("use", code.folder)) == ["goodhart_gap", "script"]
 
 
-def test_declared_data_counts(project):
-    project("src/goodhart_gap/b/two.py", 'DATA_FILES = ("*.jinja",)\n')
-    project("src/goodhart_gap/b/page.md.jinja", "{{ x }}")
-    before = digest(project)
-    project("src/goodhart_gap/b/page.md.jinja", "{{ y }}")
-    assert digest(project) != before
+def test_declared_data_counts(code):
+    code("src/goodhart_gap/b/two.py", 'DATA_FILES = ("*.jinja",)\n')
+    code("src/goodhart_gap/b/page.md.jinja", "{{ x }}")
+    before = digest(code)
+    code("src/goodhart_gap/b/page.md.jinja", "{{ y }}")
+    assert digest(code) != before
 
 
-def test_missing_data_is_an_error(project):
-    project("src/goodhart_gap/b/two.py", 'DATA_FILES = ("*.jinja",)\n')
+def test_missing_data_is_an_error(code):
+    code("src/goodhart_gap/b/two.py", 'DATA_FILES = ("*.jinja",)\n')
     with pytest.raises(GoodhartError, match=r"two\.py: DATA_FILES names"):
-        digest(project)
+        digest(code)
 
 
-def test_missing_script_and_broken_module_are_errors(project):
+def test_missing_script_and_broken_module_are_errors(code):
     with pytest.raises(GoodhartError, match="no such script"):
-        code_digest("absent", project.folder)
-    project("src/goodhart_gap/b/two.py", "def\n")
+        code_digest("absent", code.folder)
+    code("src/goodhart_gap/b/two.py", "def\n")
     with pytest.raises(GoodhartError, match=r"two\.py: line 1 is not Python"):
-        digest(project)
+        digest(code)
 
 
 def test_every_data_file_of_the_package_is_declared():

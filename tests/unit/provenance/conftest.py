@@ -1,0 +1,113 @@
+"""A tiny workflow of three jobs, run through the real Script class."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+SCRIPTS = {
+    "freeze": """
+        script.input("--source")
+        script.output("--tasks")
+
+        def main(args):
+            args.tasks.write_text(args.source.read_text().upper())
+    """,
+    "sample": """
+        script.input("--tasks")
+        script.output("--responses")
+        script.output("--trace", temporary=True)
+        script.settings("--sampling", SamplingSettings)
+        script.value("--seed", int)
+        script.value("--threads", int, hint=True)
+
+        def main(args):
+            text = args.tasks.read_text()
+            args.responses.write_text(f"{text} at {args.sampling.temperature}, {args.seed}")
+            args.trace.write_text(f"trace of {args.seed}")
+    """,
+    "count": """
+        script.input("--responses", many=True)
+        script.input("--trace")
+        script.output("--table")
+
+        def main(args):
+            rows = [f"{path.stem},{len(path.read_text()) / 7}" for path in args.responses]
+            args.table.write_text("name,rate\\n" + "\\n".join(rows) + "\\n")
+    """,
+}
+
+HEAD = '''"""A script of the tiny workflow."""
+from goodhart_gap.evaluation.settings import SamplingSettings
+from goodhart_gap.script import Script
+
+script = Script(__doc__)
+'''
+
+TAIL = """
+
+if __name__ == "__main__":
+    script.run(main)
+"""
+
+
+class Project:
+    """A folder with scripts, and `results/` made by running them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "scripts").mkdir()
+        for name, body in SCRIPTS.items():
+            self.script(name, body)
+        (folder / "tasks.txt").write_text("two tasks")
+
+    def script(self, name: str, body: str) -> None:
+        text = HEAD + textwrap.dedent(body) + TAIL
+        (self.folder / "scripts" / f"{name}.py").write_text(text)
+
+    def run(self, name: str, *words: str, check: bool = True, **environment: str):
+        result = subprocess.run(
+            [sys.executable, f"scripts/{name}.py", *words],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")} | environment,
+        )
+        assert not check or result.returncode == 0, result.stderr
+        return result
+
+    def freeze(self):
+        return self.run("freeze", "--source", "tasks.txt", "--tasks", "results/tasks.txt")
+
+    def sample(self, seed: str = "42", temperature: str = "0.3"):
+        return self.run(
+            "sample",
+            *("--tasks", "results/tasks.txt", "--responses", f"results/responses/{seed}.txt"),
+            *("--trace", "results/trace.txt", "--seed", seed, "--threads", "1"),
+            *("--sampling", f'{{"temperature": {temperature}}}'),
+        )
+
+    def count(self):
+        return self.run(
+            "count",
+            *("--responses", "results/responses/42.txt", "--trace", "results/trace.txt"),
+            *("--table", "results/tables/counts.csv"),
+        )
+
+    def all(self):
+        self.freeze()
+        self.sample()
+        self.count()
+        (self.folder / "results/trace.txt").unlink()
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)

@@ -1,0 +1,147 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.provenance.code_digest import code_digest
+from goodhart_gap.provenance.hashing import sha256_file
+from goodhart_gap.provenance.manifest import logical_path, manifest_path, read_manifest
+
+CANARY = "canary-0123456789abcdef"
+
+
+def manifest_of(path: str):
+    return read_manifest(manifest_path(Path(path)))
+
+
+def test_says_what_was_made_from_what(project):
+    project.all()
+    manifest = manifest_of("results/tables/counts.csv")
+    assert manifest.artifact == "results/tables/counts.csv"
+    assert manifest.output.sha256 == sha256_file(Path("results/tables/counts.csv"))
+    assert {record.path: record.sha256 for record in manifest.inputs} == {
+        "results/responses/42.txt": sha256_file(Path("results/responses/42.txt")),
+        "results/trace.txt": manifest_of("results/trace.txt").output.sha256,
+    }
+    assert all(record.manifest for record in manifest.inputs)
+    assert manifest.code.digest == code_digest("count", project.folder / "scripts")
+
+
+def test_settings_are_recorded_with_defaults_seeds_and_hints(project):
+    project.freeze()
+    project.sample(temperature="0.5")
+    job = manifest_of("results/responses/42.txt").job
+    assert job.script == "sample"
+    assert job.arguments["--sampling"]["temperature"] == 0.5
+    assert job.arguments["--sampling"]["top_p"] == 0.9
+    assert job.seeds == {"--seed": 42}
+    assert job.hints == ("--threads",)
+
+
+def test_every_output_has_one_and_sources_are_hashed(project):
+    project.all()
+    found = {str(path) for path in Path("results").rglob("*.prov.json")}
+    assert found == {
+        "results/tasks.txt.prov.json",
+        "results/responses/42.txt.prov.json",
+        "results/trace.txt.prov.json",
+        "results/tables/counts.csv.prov.json",
+    }
+    (source,) = manifest_of("results/tasks.txt").inputs
+    assert (source.manifest, source.sha256) == (False, sha256_file(Path("tasks.txt")))
+
+
+def test_an_input_changed_after_its_manifest_is_hashed_anew(project):
+    project.freeze()
+    Path("results/tasks.txt").write_text("tampered")
+    project.sample()
+    (record,) = manifest_of("results/responses/42.txt").inputs
+    assert (record.manifest, record.sha256) == (False, sha256_file(Path("results/tasks.txt")))
+
+
+def test_a_failed_job_leaves_no_manifest(project):
+    project.all()
+    project.script(
+        "freeze",
+        """
+        script.input("--source")
+        script.output("--tasks")
+
+        def main(args):
+            args.tasks.write_text("half")
+            raise SystemExit(3)
+        """,
+    )
+    before = Path("results/tasks.txt").read_text()
+    result = project.run(
+        "freeze", "--source", "tasks.txt", "--tasks", "results/tasks.txt", check=False
+    )
+    assert result.returncode == 3
+    assert Path("results/tasks.txt").read_text() == before
+    assert not Path("results/tasks.txt.prov.json").exists()
+    assert not list(Path("results").glob(".partial*"))
+
+
+def test_a_temporary_file_remembers_its_earlier_versions(project):
+    project.all()
+    first = manifest_of("results/trace.txt").output.sha256
+    project.sample(seed="7")
+    manifest = manifest_of("results/trace.txt")
+    assert manifest.output.temporary
+    assert [version.sha256 for version in manifest.earlier] == [first]
+    project.sample(seed="42")
+    manifest = manifest_of("results/trace.txt")
+    assert manifest.output.sha256 == first
+    assert first not in [version.sha256 for version in manifest.earlier]
+
+
+@pytest.mark.parametrize("place", [0, 40, 500, -70, -3, -1])
+def test_one_changed_byte_breaks_the_seal(project, place):
+    project.freeze()
+    path = Path("results/tasks.txt.prov.json")
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(GoodhartError, match=r"results/tasks.txt.prov.json: .*seal"):
+        read_manifest(path)
+
+
+def test_secrets_reach_neither_manifest_nor_terminal(project):
+    project.script(
+        "freeze",
+        """
+        import logging, os, sys
+
+        script.input("--source")
+        script.output("--tasks")
+        script.value("--token")
+
+        def main(args):
+            secret = os.environ["HF_TOKEN"]
+            logging.info("token %s", secret)
+            print("token", secret)
+            sys.stderr.writelines([secret])
+            args.tasks.write_text("fine")
+            if os.environ.get("FAIL"):
+                raise RuntimeError(f"https://user:{secret}@host refused {secret}")
+        """,
+    )
+    words = ("--source", "tasks.txt", "--tasks", "results/tasks.txt", "--token", CANARY)
+    good = project.run("freeze", *words, HF_TOKEN=CANARY)
+    bad = project.run("freeze", *words, HF_TOKEN=CANARY, FAIL="1", check=False)
+    wrong = project.run("freeze", *words, "--absent", CANARY, HF_TOKEN=CANARY, check=False)
+    assert (bad.returncode, wrong.returncode) == (1, 2)
+    printed = "".join(r.stdout + r.stderr for r in (good, bad, wrong))
+    assert CANARY not in printed
+    assert printed.count("***HF_TOKEN***") >= 5
+    project.run("freeze", *words, HF_TOKEN=CANARY)
+    text = Path("results/tasks.txt.prov.json").read_text()
+    assert CANARY not in text
+    assert json.loads(text)["job"]["arguments"]["--token"] == "***HF_TOKEN***"
+
+
+def test_a_copy_of_an_s3_object_has_its_manifest_among_the_results():
+    copy = Path(".snakemake/storage/s3/bucket/prefix/results/models/m/base/a.safetensors")
+    assert manifest_path(copy) == Path("results/models/m/base/a.safetensors.prov.json")
+    assert logical_path(copy) == "results/models/m/base/a.safetensors"
