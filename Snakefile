@@ -24,6 +24,6 @@ include: "rules/documents.smk"
 
 
 rule all:
+    default_target: True
     input:
         collect("<results>/{experiment}/ANALYSIS.md", experiment=CONFIG.build),
-    default_target: True

@@ -37,9 +37,7 @@ def code_digest(script):
 
 def model_of(wildcards):
     """The model config a rule works on: named by {model}, or the model of {experiment}."""
-    name = (
-        wildcards.model if hasattr(wildcards, "model") else experiment_of(wildcards).model
-    )
+    name = wildcards.model if hasattr(wildcards, "model") else experiment_of(wildcards).model
     return CONFIG.models[name]
 
 
