@@ -3,11 +3,15 @@
 import sys
 from pathlib import Path
 
+from dotenv import load_dotenv
 from goodhart_gap.config.load import load_config, task_file
 from goodhart_gap.config.schema import LiveExperiment, RecordedExperiment
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.shards import SHARD_PATTERN, block_shard_names, shard_names
 from goodhart_gap.provenance.code_digest import code_digest as digest_of_script
+
+# Secrets come from the environment or from .env, and reach jobs through their environment only.
+load_dotenv(".env")
 
 try:
     CONFIG = load_config(config, workflow.configfiles)
