@@ -1,6 +1,7 @@
 """A tiny workflow of three jobs, run through the real Script class."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -109,5 +110,95 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
+    """The tiny project, nothing run yet."""
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    made = Project(tmp_path_factory.mktemp("made"))
+    made.all()
+    return made.folder
+
+
+@pytest.fixture
+def finished(project, made_once):
+    """The tiny project with its finished results, modification times included."""
+    shutil.copytree(made_once, project.folder, dirs_exist_ok=True)
+    return project
+
+
+SNAKEFILE = """
+import json
+from pathlib import Path
+
+from goodhart_gap.provenance.code_digest import code_digest
+
+SCRIPTS = Path(workflow.basedir) / "scripts"
+SEEDS = config.get("seeds", [42, 7])
+SAMPLING = json.dumps({"temperature": config.get("temperature", 0.3)})
+
+
+def digest(script):
+    return code_digest(script, SCRIPTS)
+
+
+rule all:
+    input: "results/tables/counts.csv"
+
+
+rule freeze:
+    input: source="tasks.txt"
+    output: tasks="results/tasks.txt"
+    params: code=digest("freeze")
+    shell: "python scripts/freeze.py --source {input.source} --tasks {output.tasks}"
+
+
+rule sample:
+    input: tasks="results/tasks.txt"
+    output:
+        responses="results/responses/{seed}.txt",
+        trace=temp("results/traces/{seed}.txt"),
+    params: code=digest("sample"), sampling=SAMPLING
+    threads: 2
+    resources: runtime=10, mem_mb=100
+    shell:
+        "python scripts/sample.py --tasks {input.tasks} --responses {output.responses} "
+        "--trace {output.trace} --seed {wildcards.seed} --threads {threads} "
+        "--sampling {params.sampling:q}"
+
+
+rule count:
+    input:
+        responses=expand("results/responses/{seed}.txt", seed=SEEDS),
+        trace="results/traces/42.txt",
+    output: table="results/tables/counts.csv"
+    params: code=digest("count")
+    shell:
+        "python scripts/count.py --responses {input.responses} --trace {input.trace} "
+        "--table {output.table}"
+"""
+
+
+class Workflow(Project):
+    """The tiny project with a Snakefile."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        (folder / "Snakefile").write_text(SNAKEFILE)
+
+    def snakemake(self, *options: str) -> str:
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *options]
+        environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "src")}
+        result = subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, check=False, env=environment
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+
+@pytest.fixture
+def workflow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Workflow(tmp_path)
