@@ -24,7 +24,7 @@ class ModelSettings(Settings):
     """Number of transformer blocks; checked against the checkpoint when it is fetched."""
 
     blocks_per_shard: int = Field(default=4, gt=0)
-    """Blocks in one shard file: the unit of retry, of parallelism, and of the memory a job needs."""
+    """Blocks in one shard file: the unit of retry, of parallelism, and of a job's memory."""
 
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     """Number format of the base checkpoint's weights."""

