@@ -4,7 +4,7 @@ import argparse
 
 from goodhart_gap.analysis.csv_tables import write_csv
 from goodhart_gap.analysis.outcomes import read_outcomes, select_conditions
-from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
+from goodhart_gap.analysis.settings import ExperimentDesign
 from goodhart_gap.analysis.tables import (
     count_table,
     coverage_table,
@@ -17,24 +17,32 @@ from goodhart_gap.script import Script
 
 script = Script(__doc__)
 script.input("--outcomes", many=True)
-script.settings("--facts", ExperimentFacts)
-script.settings("--statistics", StatisticsSettings)
-for name in ("table", "quadrants", "rates", "by-task", "by-category", "responses", "coverage"):
+script.settings("--design", ExperimentDesign)
+script.value("--confidence", float)
+for name in (
+    "table",
+    "quadrants",
+    "rates",
+    "by-task",
+    "by-category",
+    "responses",
+    "coverage",
+    "seeds",
+):
     script.output(f"--{name}")
-script.output("--seeds")
 
 
 def main(args: argparse.Namespace) -> None:
-    facts: ExperimentFacts = args.facts
-    names = facts.condition_names
+    design: ExperimentDesign = args.design
+    names = design.conditions
     outcomes = select_conditions(read_outcomes(args.outcomes), names)
     write_csv(args.table, outcomes)
     write_csv(args.quadrants, quadrant_table(outcomes, names))
-    write_csv(args.rates, rate_table(outcomes, names, args.statistics.confidence))
+    write_csv(args.rates, rate_table(outcomes, names, args.confidence))
     write_csv(args.by_task, count_table(outcomes, names, ["category", "task"]))
     write_csv(args.by_category, count_table(outcomes, names, ["category"]))
     write_csv(args.responses, response_table(outcomes, names))
-    write_csv(args.coverage, coverage_table(outcomes, names, facts.seeds, facts.runs))
+    write_csv(args.coverage, coverage_table(outcomes, names, design.seeds, design.runs))
     write_csv(args.seeds, seed_table(outcomes, names))
 
 

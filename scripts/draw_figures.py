@@ -9,26 +9,23 @@ from goodhart_gap.analysis.figures.forest import draw_forest
 from goodhart_gap.analysis.figures.heatmap import draw_heatmap
 from goodhart_gap.analysis.figures.quadrants import draw_quadrants
 from goodhart_gap.analysis.figures.style import save_svg
-from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
 from goodhart_gap.script import Script
 
 script = Script(__doc__)
 for table in ("quadrants", "by-task", "by-category", "comparisons", "flips", "transitions"):
     script.input(f"--{table}")
-script.settings("--facts", ExperimentFacts)
-script.settings("--statistics", StatisticsSettings)
+script.value("--baseline")
+script.value("--margin", float)
 for figure in ("quadrants", "tasks", "differences", "flips", "flow"):
     script.output(f"--{figure}-figure")
 
 
 def main(args: argparse.Namespace) -> None:
-    baseline = args.facts.baseline
+    baseline = args.baseline
     save_svg(draw_quadrants(read_rows(args.quadrants)), args.quadrants_figure)
+    save_svg(draw_heatmap(read_rows(args.by_task), read_rows(args.by_category)), args.tasks_figure)
     save_svg(
-        draw_heatmap(read_rows(args.by_task), read_rows(args.by_category)), args.tasks_figure
-    )
-    save_svg(
-        draw_forest(read_rows(args.comparisons), args.statistics.equivalence_margin),
+        draw_forest(read_rows(args.comparisons), args.margin),
         args.differences_figure,
     )
     save_svg(draw_flips(read_rows(args.flips), baseline), args.flips_figure)

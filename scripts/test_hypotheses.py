@@ -6,26 +6,26 @@ from goodhart_gap.analysis.comparisons import category_table, comparison_table, 
 from goodhart_gap.analysis.csv_tables import write_csv
 from goodhart_gap.analysis.flips import flip_table, transition_table
 from goodhart_gap.analysis.outcomes import read_outcome_table, select_conditions
-from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
+from goodhart_gap.analysis.settings import ExperimentDesign, StatisticsSettings
 from goodhart_gap.script import Script
 
 script = Script(__doc__)
 script.input("--table")
-script.settings("--facts", ExperimentFacts)
+script.settings("--design", ExperimentDesign)
 script.settings("--statistics", StatisticsSettings)
 for name in ("comparisons", "categories", "influence", "transitions", "flips"):
     script.output(f"--{name}")
 
 
 def main(args: argparse.Namespace) -> None:
-    facts: ExperimentFacts = args.facts
+    design: ExperimentDesign = args.design
     settings: StatisticsSettings = args.statistics
-    outcomes = select_conditions(read_outcome_table(args.table), facts.condition_names)
-    write_csv(args.comparisons, comparison_table(outcomes, facts, settings))
-    write_csv(args.categories, category_table(outcomes, facts, settings))
-    write_csv(args.influence, influence_table(outcomes, facts, settings))
-    write_csv(args.transitions, transition_table(outcomes, facts))
-    write_csv(args.flips, flip_table(outcomes, facts, settings))
+    outcomes = select_conditions(read_outcome_table(args.table), design.conditions)
+    write_csv(args.comparisons, comparison_table(outcomes, design, settings))
+    write_csv(args.categories, category_table(outcomes, design, settings))
+    write_csv(args.influence, influence_table(outcomes, design, settings))
+    write_csv(args.transitions, transition_table(outcomes, design))
+    write_csv(args.flips, flip_table(outcomes, design, settings))
 
 
 if __name__ == "__main__":

@@ -144,9 +144,7 @@ def t_p_value(estimate: Estimate) -> float:
 
 def _estimate(value: float, deviations: Floats, clusters: int) -> Estimate:
     if clusters < 2:
-        return Estimate(
-            value, clusters=clusters, note="n/a (one task)", deviations=deviations
-        )
+        return Estimate(value, clusters=clusters, note="n/a (one task)", deviations=deviations)
     variance = clusters / (clusters - 1) * float((deviations**2).sum())
     # Deviations that cancel exactly in theory leave rounding dust; do not call that a variance.
     error = float(np.sqrt(variance)) if variance > 1e-24 else 0.0

@@ -31,13 +31,13 @@ from goodhart_gap.analysis.resampling import (
     mcnemar_exact,
     permutation_test,
 )
-from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
+from goodhart_gap.analysis.settings import ExperimentDesign, StatisticsSettings
 from goodhart_gap.analysis.variance import leave_one_out, minimum_detectable_effect
 from goodhart_gap.analysis.verdicts import judge
 
 
 def comparison_table(
-    outcomes: pd.DataFrame, facts: ExperimentFacts, settings: StatisticsSettings
+    outcomes: pd.DataFrame, design: ExperimentDesign, settings: StatisticsSettings
 ) -> pd.DataFrame:
     """One row a condition and estimand; blank cells come with a note that says why.
 
@@ -45,32 +45,32 @@ def comparison_table(
     primary estimands and blank for the others.
     """
     rows = []
-    for condition, pairs in _pairs(outcomes, facts):
+    for condition, pairs in _pairs(outcomes, design):
         for estimand in (*ESTIMANDS, *quadrant_estimands()):
             rows.append({"condition": condition} | _row(pairs, estimand, settings))
     if not rows:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
     table = pd.DataFrame(rows)
     table["p_adjusted"] = _holm(table["p_value"].to_numpy(float), table["primary"].to_numpy(bool))
-    verdicts = [_judge(row, facts, settings) for row in table.to_dict("records")]
+    verdicts = [_judge(row, design, settings) for row in table.to_dict("records")]
     table["verdict"] = [word for word, _ in verdicts]
     table["reason"] = [reason for _, reason in verdicts]
     return table[COMPARISON_COLUMNS]
 
 
 def category_table(
-    outcomes: pd.DataFrame, facts: ExperimentFacts, settings: StatisticsSettings
+    outcomes: pd.DataFrame, design: ExperimentDesign, settings: StatisticsSettings
 ) -> pd.DataFrame:
     """Changes a category, with false-discovery adjusted p values (Benjamini and Hochberg 1995).
 
     The permutation p value is used, as it stays valid with the few tasks a category has.
     """
     rows = []
-    for condition, _ in _pairs(outcomes, facts):
+    for condition, _ in _pairs(outcomes, design):
         for category, group in outcomes.groupby("category", sort=True):
             pairs = pair_conditions(
                 group[group["condition"] == condition],
-                group[group["condition"] == facts.baseline],
+                group[group["condition"] == design.baseline],
             )
             for name in ("understands", "executes"):
                 estimand = next(each for each in ESTIMANDS if each.name == name)
@@ -102,11 +102,11 @@ def category_table(
 
 
 def influence_table(
-    outcomes: pd.DataFrame, facts: ExperimentFacts, settings: StatisticsSettings
+    outcomes: pd.DataFrame, design: ExperimentDesign, settings: StatisticsSettings
 ) -> pd.DataFrame:
     """The difference without each task in turn, for every condition and primary estimand."""
     rows = []
-    for condition, pairs in _pairs(outcomes, facts):
+    for condition, pairs in _pairs(outcomes, design):
         for estimand in (each for each in ESTIMANDS if each.name in settings.primary):
             treated, control = pair_sums(pairs, estimand)
             whole = treated.ratio - control.ratio
@@ -160,11 +160,11 @@ COMPARISON_COLUMNS = [
 ]
 
 
-def _pairs(outcomes: pd.DataFrame, facts: ExperimentFacts) -> list[tuple[str, Pairs]]:
-    baseline = outcomes[outcomes["condition"] == facts.baseline]
+def _pairs(outcomes: pd.DataFrame, design: ExperimentDesign) -> list[tuple[str, Pairs]]:
+    baseline = outcomes[outcomes["condition"] == design.baseline]
     return [
         (name, pair_conditions(outcomes[outcomes["condition"] == name], baseline))
-        for name in facts.compared
+        for name in design.compared
     ]
 
 
@@ -173,9 +173,7 @@ def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict
     undefined = estimand.undefined if pairs.count else "no pair of runs"
     estimate = estimate_difference(treated, control, undefined)
     changed = int(np.count_nonzero((treated.y != control.y) | (treated.x != control.x)))
-    low, high, method = difference_interval(
-        estimate, settings.confidence, changed_clusters=changed
-    )
+    low, high, method = difference_interval(estimate, settings.confidence, changed_clusters=changed)
     alpha = 1 - settings.confidence
     permutation = permutation_test(
         treated, control, permutations=settings.permutations, seed=settings.seed
@@ -262,7 +260,7 @@ def _holm(p_values: Any, primary: Any) -> Any:
 
 
 def _judge(
-    row: dict[str, Any], facts: ExperimentFacts, settings: StatisticsSettings
+    row: dict[str, Any], design: ExperimentDesign, settings: StatisticsSettings
 ) -> Sequence[str]:
     p_value = row["p_adjusted"] if row["primary"] else row["p_value"]
     verdict = judge(
@@ -271,7 +269,7 @@ def _judge(
         alpha=1 - settings.confidence,
         clusters=int(row["tasks"]),
         minimum_clusters=settings.minimum_clusters,
-        grader_gate=facts.grader_gate,
+        grader_gate=design.grader_gate,
         undefined="" if math.isfinite(row["difference"]) else str(row["note"]),
     )
     return (verdict.word, verdict.reason)

@@ -1,12 +1,21 @@
-"""CSV tables: written with fixed number formats, read back with blanks where a cell is empty."""
+"""CSV tables: written with fixed number formats, read back as plain values, blank meaning none.
 
+Reading needs no pandas, so that drawing and writing start fast.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from goodhart_gap.errors import GoodhartError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INTEGER = re.compile(r"-?\d+")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
@@ -16,20 +25,34 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a table as dictionaries with plain Python values, None where a cell is blank."""
-    try:
-        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    except pd.errors.EmptyDataError as error:
-        raise GoodhartError(f"{path}: the table is empty; delete it and rerun.") from error
-    return [
-        {str(name): _plain(value) for name, value in row.items()}
-        for row in table.to_dict("records")
-    ]
+    """Read a table as dictionaries of int, float, bool, str, or None where a cell is blank.
+
+    Raises GoodhartError when a line has more or fewer cells than the header.
+    """
+    with path.open(encoding="utf-8", newline="") as handle:
+        reader = csv.reader(handle)
+        header = next(reader, None)
+        if header is None:
+            raise GoodhartError(f"{path}: the table is empty; delete it and rerun.")
+        rows = []
+        for cells in reader:
+            if len(cells) != len(header):
+                raise GoodhartError(
+                    f"{path}: line {reader.line_num} has {len(cells)} cells, the header "
+                    f"{len(header)}; delete the file and rerun."
+                )
+            rows.append(dict(zip(header, map(_plain, cells), strict=True)))
+    return rows
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+def _plain(cell: str) -> Any:
+    if cell == "":
         return None
-    return value.item() if isinstance(value, np.generic) else value
+    if cell in ("True", "False"):
+        return cell == "True"
+    if INTEGER.fullmatch(cell):
+        return int(cell)
+    try:
+        return float(cell)
+    except ValueError:
+        return cell

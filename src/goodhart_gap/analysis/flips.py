@@ -21,7 +21,7 @@ from goodhart_gap.analysis.clustered import (
     rate_interval,
 )
 from goodhart_gap.analysis.outcomes import QUADRANTS
-from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
+from goodhart_gap.analysis.settings import ExperimentDesign, StatisticsSettings
 
 FLIP_COLUMNS = [
     "condition",
@@ -38,12 +38,12 @@ FLIP_COLUMNS = [
 ]
 
 
-def transition_table(outcomes: pd.DataFrame, facts: ExperimentFacts) -> pd.DataFrame:
+def transition_table(outcomes: pd.DataFrame, design: ExperimentDesign) -> pd.DataFrame:
     """Paired counts from each baseline quadrant to each quadrant of the condition, all cells."""
     rows = []
     keys = ["task", "seed", "run"]
-    baseline = outcomes[outcomes["condition"] == facts.baseline][[*keys, "quadrant"]]
-    for name in facts.compared:
+    baseline = outcomes[outcomes["condition"] == design.baseline][[*keys, "quadrant"]]
+    for name in design.compared:
         treated = outcomes[outcomes["condition"] == name][[*keys, "quadrant"]]
         merged = treated.merge(baseline, on=keys, suffixes=("_to", "_from"))
         counts = merged.groupby(["quadrant_from", "quadrant_to"]).size()
@@ -62,7 +62,7 @@ def transition_table(outcomes: pd.DataFrame, facts: ExperimentFacts) -> pd.DataF
 
 
 def flip_table(
-    outcomes: pd.DataFrame, facts: ExperimentFacts, settings: StatisticsSettings
+    outcomes: pd.DataFrame, design: ExperimentDesign, settings: StatisticsSettings
 ) -> pd.DataFrame:
     """Shares of flips a condition and kind.
 
@@ -72,15 +72,15 @@ def flip_table(
     """
     clusters = sorted(outcomes["cluster"].unique())
     quadrants = {
-        name: _quadrants(outcomes[outcomes["condition"] == name]) for name in facts.condition_names
+        name: _quadrants(outcomes[outcomes["condition"] == name]) for name in design.conditions
     }
-    reference = quadrants[facts.baseline]
+    reference = quadrants[design.baseline]
     floor = _count_flips(reference, reference, clusters, _earlier)
     rows = []
-    for name in facts.condition_names:
+    for name in design.conditions:
         within = _count_flips(quadrants[name], quadrants[name], clusters, _earlier)
         rows.append(_share_row(name, "within", within, "one run", settings))
-        if name == facts.baseline:
+        if name == design.baseline:
             continue
         same = _count_flips(reference, quadrants[name], clusters, _same)
         other = _count_flips(reference, quadrants[name], clusters, _different)
@@ -157,9 +157,7 @@ def _excess_row(
 ) -> dict[str, Any]:
     estimate = estimate_difference(other, floor, "one run")
     changed = int(np.count_nonzero((other.y > 0) | (floor.y > 0)))
-    low, high, method = difference_interval(
-        estimate, settings.confidence, changed_clusters=changed
-    )
+    low, high, method = difference_interval(estimate, settings.confidence, changed_clusters=changed)
     return {
         "condition": condition,
         "kind": "excess",

@@ -53,6 +53,12 @@ class StatisticsSettings(Settings):
     minimum_pairs: int = Field(default=30, gt=0)
     """A conditional rate that rests on fewer evaluations than this is called out as thin."""
 
+    floor_rate: float = Field(default=0.2, gt=0, lt=1)
+    """A baseline rate under this leaves compression little to take away, and documents say so."""
+
+    truncation_alarm: float = Field(default=0.1, ge=0, lt=1)
+    """A share of cut (or unreadable) responses over this is called out in documents."""
+
     power_target: float = Field(default=0.8, gt=0, lt=1)
     """Power at which an effect counts as detectable."""
 
@@ -71,17 +77,31 @@ class StatisticsSettings(Settings):
     """Simulated experiments a design and change."""
 
 
-class ConditionFacts(Settings):
-    """A condition as documents name it."""
+class ExperimentDesign(Settings):
+    """What the statistics need to know about an experiment."""
 
-    name: str
-    """The condition's key in the config."""
+    baseline: str
+    """The condition every other one is compared with."""
 
-    description: str = ""
-    """One line about it; empty where the config has none."""
+    conditions: tuple[str, ...] = Field(min_length=1)
+    """Names of all conditions, in the order they are shown."""
+
+    runs: int = Field(gt=0)
+    """Runs a task, condition and seed."""
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+    """Base seeds."""
+
+    grader_gate: Literal["passed", "failed", "not measured"] = "not measured"
+    """Whether the graders reached the accuracy required of them on labelled responses."""
+
+    @property
+    def compared(self) -> list[str]:
+        """Names of the conditions compared with the baseline, in order."""
+        return [name for name in self.conditions if name != self.baseline]
 
 
-class ExperimentFacts(Settings):
+class ExperimentFacts(ExperimentDesign):
     """What the documents say about an experiment, all of it from the config."""
 
     experiment: str
@@ -96,20 +116,8 @@ class ExperimentFacts(Settings):
     model: str
     """The model's key in the config (or its published name)."""
 
-    parameters: int | None = Field(default=None, gt=0)
-    """Number of weights; leave out where it is not known."""
-
-    baseline: str
-    """The condition every other one is compared with."""
-
-    conditions: tuple[ConditionFacts, ...] = Field(min_length=1)
-    """All conditions, in the order they are shown."""
-
-    runs: int = Field(gt=0)
-    """Runs a task, condition and seed."""
-
-    seeds: tuple[int, ...] = Field(min_length=1)
-    """Base seeds."""
+    descriptions: dict[str, str] = Field(default_factory=dict)
+    """One line a condition about what was done to the model."""
 
     temperature: float | None = Field(default=None, ge=0)
     """Sampling temperature; leave out where it is not known."""
@@ -123,18 +131,5 @@ class ExperimentFacts(Settings):
     grader: str
     """How responses were graded."""
 
-    grader_gate: Literal["passed", "failed", "not measured"] = "not measured"
-    """Whether the graders reached the accuracy required of them on labelled responses."""
-
     record: str | None = None
     """The facts table a recorded experiment was read from."""
-
-    @property
-    def condition_names(self) -> list[str]:
-        """Names of the conditions, in order."""
-        return [condition.name for condition in self.conditions]
-
-    @property
-    def compared(self) -> list[str]:
-        """Names of the conditions compared with the baseline, in order."""
-        return [name for name in self.condition_names if name != self.baseline]

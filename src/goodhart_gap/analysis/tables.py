@@ -84,9 +84,7 @@ def response_table(outcomes: pd.DataFrame, conditions: Sequence[str]) -> pd.Data
     """
     rows = []
     for condition, group in _by_condition(outcomes, conditions):
-        for role, status_column in zip(
-            ROLES, ("answer_status", "explanation_status"), strict=True
-        ):
+        for role, status_column in zip(ROLES, ("answer_status", "explanation_status"), strict=True):
             truncated, tokens = group[f"{role}_truncated"], group[f"{role}_tokens"]
             characters = group["explanation_characters"] if role == "explanation" else None
             shared = {

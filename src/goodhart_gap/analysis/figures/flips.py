@@ -3,7 +3,10 @@
 from typing import Any
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from goodhart_gap.analysis.figures.style import RC, new_figure
 
@@ -21,8 +24,12 @@ def draw_flips(rows: list[dict[str, Any]], baseline: str) -> Figure:
     with matplotlib.rc_context(RC):
         figure = new_figure(7, 1.9 + 0.55 * len(conditions))
         axes = figure.add_subplot()
+        handles: list[Artist] = [
+            Patch(fc=colour, hatch=hatch, ec="black", label=label)
+            for colour, hatch, label in KINDS.values()
+        ]
         floor = shares[(baseline, "within")]["share"]
-        for index, (kind, (colour, hatch, label)) in enumerate(KINDS.items()):
+        for index, (kind, (colour, hatch, _)) in enumerate(KINDS.items()):
             for place, condition in enumerate(conditions):
                 row = shares.get((condition, kind))
                 if row is None:
@@ -41,14 +48,18 @@ def draw_flips(rows: list[dict[str, Any]], baseline: str) -> Figure:
                     linewidth=0.6,
                 )
                 if row["low"] is not None:
-                    axes.plot([100 * row["low"], 100 * row["high"]], [height] * 2, "k-", lw=0.9)
-            axes.barh(0, 0, color=colour, hatch=hatch, edgecolor="black", label=label)
+                    ends = [100 * row["low"], 100 * row["high"]]
+                    axes.plot(ends, [height] * 2, color="white", linewidth=2.6)
+                    axes.plot(ends, [height] * 2, color="black", linewidth=1)
         if floor is not None:
             axes.axvline(100 * floor, color="black", linestyle="--", linewidth=1)
-            axes.plot([], [], "k--", linewidth=1, label="noise floor of the baseline")
+            label = "noise floor of the baseline"
+            handles.append(Line2D([], [], color="black", linestyle="--", label=label))
         axes.set_yticks(range(len(conditions)), conditions)
         axes.invert_yaxis()
         axes.set_xlim(left=0)
         axes.set_xlabel("pairs of evaluations of one task whose quadrants differ (%)")
-        figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+        figure.legend(
+            handles=handles, loc="outside upper center", ncols=2, frameon=False, fontsize=8
+        )
     return figure

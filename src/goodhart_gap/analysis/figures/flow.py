@@ -107,9 +107,10 @@ def _panel(axes: Any, rows: list[dict[str, Any]], baseline: str) -> None:
                 )
             )
             if not stays:
+                x, y = _along(left[source] - height / 2, right[target] - height / 2)
                 axes.text(
-                    0.5,
-                    (left[source] + right[target] - height) / 2,
+                    x,
+                    y,
                     str(whole[(source, target)]),
                     ha="center",
                     va="center",
@@ -131,6 +132,14 @@ def _tops(heights: dict[str, float]) -> dict[str, float]:
         tops[name] = level
         level -= heights[name] + GAP
     return tops
+
+
+def _along(left: float, right: float, step: float = 0.16) -> tuple[float, float]:
+    """Return the point of a ribbon's middle line at Bezier parameter `step`, near its source."""
+    weights = ((1 - step) ** 3, 3 * (1 - step) ** 2 * step, 3 * (1 - step) * step**2, step**3)
+    x = sum(w * at for w, at in zip(weights, (WIDTH, 0.5, 0.5, 1 - WIDTH), strict=True))
+    y = sum(w * at for w, at in zip(weights, (left, left, right, right), strict=True))
+    return (x, y)
 
 
 def _ribbon(top_left: float, top_right: float, height: float) -> Path:

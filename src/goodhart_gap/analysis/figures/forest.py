@@ -19,7 +19,9 @@ def draw_forest(rows: list[dict[str, Any]], margin: float) -> Figure:
     with matplotlib.rc_context(RC):
         figure = new_figure(7.2, 1.4 + 0.22 * len(labels) * max(2, len(conditions)))
         axes = figure.add_subplot()
-        axes.axvspan(-100 * margin, 100 * margin, color="#e6e6e6", zorder=0, label="margin")
+        axes.axvspan(
+            -100 * margin, 100 * margin, color="#e6e6e6", zorder=0, label="equivalence margin"
+        )
         axes.axvline(0, color="black", linewidth=0.8, zorder=1)
         for index, condition in enumerate(conditions):
             for row in (each for each in rows if each["condition"] == condition):
@@ -32,7 +34,7 @@ def draw_forest(rows: list[dict[str, Any]], margin: float) -> Figure:
                 color=SHADES[index % len(SHADES)],
                 label=condition,
             )
-        axes.set_yticks(range(len(labels)), labels)
+        axes.set_yticks(range(len(labels)), [label.replace(", ", "\n") for label in labels])
         axes.invert_yaxis()
         axes.set_xlabel("change against the baseline (percentage points)")
         figure.legend(loc="outside upper center", ncols=len(conditions) + 1, frameon=False)

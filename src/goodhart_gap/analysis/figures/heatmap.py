@@ -16,6 +16,7 @@ def draw_heatmap(tasks: list[dict[str, Any]], categories: list[dict[str, Any]]) 
     """Draw by_task.csv (or by_category.csv where there are many tasks), two panels."""
     many = len({row["task"] for row in tasks}) > LARGEST
     rows = categories if many else tasks
+    rows = sorted(rows, key=lambda row: str(row["category"]))
     labels = list(dict.fromkeys(_label(row, many) for row in rows))
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
     with matplotlib.rc_context(RC):
@@ -52,7 +53,9 @@ def draw_heatmap(tasks: list[dict[str, Any]], categories: list[dict[str, Any]]) 
                 linewidth=1.2,
             )
             axes.set_title(title)
-            axes.set_xticks(range(len(conditions)), conditions, rotation=20, ha="right")
+            axes.set_xticks(
+                range(len(conditions)), [name.replace("-", "-\n") for name in conditions]
+            )
             axes.tick_params(length=0)
             for spine in axes.spines.values():
                 spine.set_visible(False)

@@ -1,0 +1,137 @@
+"""From outcomes to tables, comparisons with the baseline, and figures."""
+
+import json
+
+
+def outcome_files(wildcards):
+    """The per-run outcomes of every condition and seed of {experiment}."""
+    experiment = experiment_of(wildcards)
+    return collect(
+        "<results>/{experiment}/outcomes/{condition}/seed{seed}/run{run}.json",
+        experiment=wildcards.experiment,
+        condition=experiment.conditions,
+        seed=experiment.seeds,
+        run=range(experiment.runs),
+    )
+
+
+def experiment_design(wildcards):
+    """JSON of ExperimentDesign."""
+    experiment = experiment_of(wildcards)
+    return experiment.model_dump_json(include={"baseline", "conditions", "runs", "seeds"})
+
+
+def confidence(wildcards):
+    """Coverage of the intervals."""
+    return experiment_of(wildcards).statistics.confidence
+
+
+def equivalence_margin(wildcards):
+    """Margin of the equivalence tests, as a share."""
+    return experiment_of(wildcards).statistics.equivalence_margin
+
+
+def baseline_of(wildcards):
+    """The condition the others are compared with."""
+    return experiment_of(wildcards).baseline
+
+
+rule aggregate:
+    input:
+        outcomes=outcome_files,
+    output:
+        table="<results>/{experiment}/tables/outcomes.csv",
+        quadrants="<results>/{experiment}/tables/quadrants.csv",
+        rates="<results>/{experiment}/tables/rates.csv",
+        by_task="<results>/{experiment}/tables/by_task.csv",
+        by_category="<results>/{experiment}/tables/by_category.csv",
+        responses="<results>/{experiment}/tables/responses.csv",
+        coverage="<results>/{experiment}/tables/coverage.csv",
+        seeds="<results>/{experiment}/tables/seeds.csv",
+    log:
+        "<logs>/aggregate/{experiment}.log",
+    benchmark:
+        "<benchmarks>/aggregate/{experiment}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        design=experiment_design,
+        confidence=confidence,
+        code=code_digest("aggregate"),
+    message:
+        "Count the outcomes of {wildcards.experiment}"
+    shell:
+        "python scripts/aggregate.py --outcomes {input.outcomes} --design {params.design:q}"
+        " --confidence {params.confidence} --table {output.table} --quadrants {output.quadrants}"
+        " --rates {output.rates} --by-task {output.by_task} --by-category {output.by_category}"
+        " --responses {output.responses} --coverage {output.coverage} --seeds {output.seeds}"
+        " > {log} 2>&1"
+
+
+rule test_hypotheses:
+    input:
+        table=rules.aggregate.output.table,
+    output:
+        comparisons="<results>/{experiment}/tables/comparisons.csv",
+        categories="<results>/{experiment}/tables/categories.csv",
+        influence="<results>/{experiment}/tables/influence.csv",
+        transitions="<results>/{experiment}/tables/transitions.csv",
+        flips="<results>/{experiment}/tables/flips.csv",
+    log:
+        "<logs>/test_hypotheses/{experiment}.log",
+    benchmark:
+        "<benchmarks>/test_hypotheses/{experiment}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        design=experiment_design,
+        statistics=statistics_settings,
+        code=code_digest("test_hypotheses"),
+    message:
+        "Compare the conditions of {wildcards.experiment} with its baseline"
+    shell:
+        "python scripts/test_hypotheses.py --table {input.table} --design {params.design:q}"
+        " --statistics {params.statistics:q} --comparisons {output.comparisons}"
+        " --categories {output.categories} --influence {output.influence}"
+        " --transitions {output.transitions} --flips {output.flips} > {log} 2>&1"
+
+
+rule draw_figures:
+    input:
+        quadrants=rules.aggregate.output.quadrants,
+        by_task=rules.aggregate.output.by_task,
+        by_category=rules.aggregate.output.by_category,
+        comparisons=rules.test_hypotheses.output.comparisons,
+        transitions=rules.test_hypotheses.output.transitions,
+        flips=rules.test_hypotheses.output.flips,
+    output:
+        quadrants="<results>/{experiment}/figures/quadrants.svg",
+        tasks="<results>/{experiment}/figures/tasks.svg",
+        differences="<results>/{experiment}/figures/differences.svg",
+        flow="<results>/{experiment}/figures/flow.svg",
+        flips="<results>/{experiment}/figures/flips.svg",
+    log:
+        "<logs>/draw_figures/{experiment}.log",
+    benchmark:
+        "<benchmarks>/draw_figures/{experiment}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        baseline=baseline_of,
+        margin=equivalence_margin,
+        code=code_digest("draw_figures"),
+    message:
+        "Draw the figures of {wildcards.experiment}"
+    shell:
+        "python scripts/draw_figures.py --quadrants {input.quadrants} --by-task {input.by_task}"
+        " --by-category {input.by_category} --comparisons {input.comparisons}"
+        " --flips {input.flips} --transitions {input.transitions} --baseline {params.baseline:q}"
+        " --margin {params.margin} --quadrants-figure {output.quadrants}"
+        " --tasks-figure {output.tasks} --differences-figure {output.differences}"
+        " --flips-figure {output.flips} --flow-figure {output.flow} > {log} 2>&1"

@@ -1,0 +1,95 @@
+"""From tables and figures to the documents people read."""
+
+
+def condition_description(settings):
+    """One line about what a condition does to the model, from its settings."""
+    if settings.compress is None:
+        return "the base model as it is"
+    matrix, protect = settings.compress, settings.protect
+    parts = [
+        f"{matrix.method}, {matrix.bits} bit in groups of {matrix.group_size}",
+        f"rank {matrix.rank} at {matrix.factor_bits} bit" if matrix.rank else "no low-rank part",
+    ]
+    left_out = [
+        f"the {end} {count} blocks"
+        for end, count in (("first", protect.first), ("last", protect.last))
+        if count
+    ]
+    if protect.blocks:
+        left_out.append("blocks " + ", ".join(map(str, protect.blocks)))
+    left_out.extend(f"modules {pattern}" for pattern in protect.patterns)
+    return ", ".join(parts) + (f"; not compressed: {', '.join(left_out)}" if left_out else "")
+
+
+def experiment_facts(wildcards):
+    """JSON of ExperimentFacts: all that documents say about an experiment, from the config."""
+    experiment = experiment_of(wildcards)
+    facts = json.loads(experiment_design(wildcards)) | {
+        "experiment": wildcards.experiment,
+        "source": experiment.source,
+        "model": experiment.model,
+    }
+    if live_experiment(wildcards):
+        facts |= experiment.sampling.model_dump(include={"temperature", "top_p", "max_new_tokens"})
+        facts["grader"] = experiment.grading.grader
+        facts["descriptions"] = {
+            name: condition_description(CONFIG.conditions[name]) for name in experiment.conditions
+        }
+    else:
+        facts |= {"grader": "the published one", "record": experiment.record}
+    return json.dumps(facts)
+
+
+def base_fingerprint(wildcards):
+    """The fingerprint of the base checkpoint of a live experiment; a record has none."""
+    if live_experiment(wildcards):
+        return f"<results>/models/{experiment_of(wildcards).model}/base/fingerprint.json"
+    return []
+
+
+def fingerprint_option(wildcards, input):
+    """The command line option that passes the fingerprint, where there is one."""
+    return f"--fingerprint {input.fingerprint}" if input.fingerprint else ""
+
+
+rule write_analysis:
+    input:
+        quadrants=rules.aggregate.output.quadrants,
+        rates=rules.aggregate.output.rates,
+        by_task=rules.aggregate.output.by_task,
+        by_category=rules.aggregate.output.by_category,
+        responses=rules.aggregate.output.responses,
+        coverage=rules.aggregate.output.coverage,
+        seeds=rules.aggregate.output.seeds,
+        comparisons=rules.test_hypotheses.output.comparisons,
+        categories=rules.test_hypotheses.output.categories,
+        influence=rules.test_hypotheses.output.influence,
+        transitions=rules.test_hypotheses.output.transitions,
+        flips=rules.test_hypotheses.output.flips,
+        figures=rules.draw_figures.output,
+        fingerprint=base_fingerprint,
+    output:
+        document="<results>/{experiment}/ANALYSIS.md",
+    log:
+        "<logs>/write_analysis/{experiment}.log",
+    benchmark:
+        "<benchmarks>/write_analysis/{experiment}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        facts=experiment_facts,
+        statistics=statistics_settings,
+        fingerprint=fingerprint_option,
+        code=code_digest("write_analysis"),
+    message:
+        "Write the analysis of {wildcards.experiment}"
+    shell:
+        "python scripts/write_analysis.py --quadrants {input.quadrants} --rates {input.rates}"
+        " --by-task {input.by_task} --by-category {input.by_category}"
+        " --responses {input.responses} --coverage {input.coverage} --seeds {input.seeds}"
+        " --comparisons {input.comparisons} --categories {input.categories}"
+        " --influence {input.influence} --transitions {input.transitions} --flips {input.flips}"
+        " --figures {input.figures} {params.fingerprint} --facts {params.facts:q}"
+        " --statistics {params.statistics:q} --document {output.document} > {log} 2>&1"

@@ -1,0 +1,76 @@
+"""Documents from templates and tables.
+
+A template holds words and layout; every digit it prints comes from a table, the settings or the
+experiment's facts, through one of the filters of `formatting`. A value that is missing, and any
+float that skipped the filters, is an error of the template and stops the document.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from goodhart_gap.analysis import formatting
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.files import write_text
+
+Rows = list[dict[str, Any]]
+
+
+def environment() -> Environment:
+    """Return the template environment with our filters."""
+    made = Environment(
+        loader=PackageLoader("goodhart_gap.analysis"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_printable,
+        autoescape=False,
+    )
+    made.filters.update(
+        percent=formatting.percent,
+        points=formatting.points,
+        number=formatting.number,
+        p_value=formatting.p_value,
+        interval=formatting.interval,
+        points_interval=formatting.points_interval,
+        parameters=formatting.parameters,
+        listing=formatting.listing,
+    )
+    return made
+
+
+def render(template: str, context: Mapping[str, Any]) -> str:
+    """Render a template of this package."""
+    return environment().get_template(template).render(**context)
+
+
+def write_document(path: Path, template: str, context: Mapping[str, Any]) -> None:
+    """Render a template and write it."""
+    write_text(path, render(template, context))
+
+
+def one(rows: Rows, **values: Any) -> dict[str, Any]:
+    """Return the one row with these values. Raises GoodhartError when it is not exactly one."""
+    found = where(rows, **values)
+    if len(found) != 1:
+        raise GoodhartError(
+            f"tables: {len(found)} rows with {values}, where one is expected; "
+            "delete the tables and rerun."
+        )
+    return found[0]
+
+
+def where(rows: Rows, **values: Any) -> Rows:
+    """Return the rows with these values."""
+    return [row for row in rows if all(row[key] == value for key, value in values.items())]
+
+
+def _printable(value: Any) -> Any:
+    if value is None or isinstance(value, float):
+        raise GoodhartError(
+            f"template: prints {value!r} without a filter; use percent, points, number or p_value."
+        )
+    return value
