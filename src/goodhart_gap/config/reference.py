@@ -18,6 +18,7 @@ from goodhart_gap.files import write_text
 
 SCHEMA = Path("config/schemas/config.schema.json")
 PAGE = Path("config/README.md")
+DATA_FILES = ("templates/README.md.jinja",)
 
 
 def schema_text() -> str:
