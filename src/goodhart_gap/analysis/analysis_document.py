@@ -114,7 +114,7 @@ def _unread(responses: Rows, settings: StatisticsSettings) -> Rows:
 
 
 def _influence(tables: dict[str, Rows], settings: StatisticsSettings) -> Rows:
-    """The range of each primary difference when one task is left out, and the task that moves it."""
+    """The range of each primary difference without one task, and what task moves it most."""
     ranges = []
     for comparison in tables["comparisons"]:
         rows = [

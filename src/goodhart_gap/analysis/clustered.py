@@ -66,8 +66,8 @@ class Estimate:
 def cluster_sums(y: Floats, x: Floats, clusters: NDArray[np.int64], count: int) -> Sums:
     """Sum y and x, shape [rows], over `clusters`, row labels in 0..count-1."""
     return Sums(
-        y=np.bincount(clusters, weights=y, minlength=count),
-        x=np.bincount(clusters, weights=x, minlength=count),
+        y=np.bincount(clusters, weights=y, minlength=count).astype(np.float64),
+        x=np.bincount(clusters, weights=x, minlength=count).astype(np.float64),
     )
 
 

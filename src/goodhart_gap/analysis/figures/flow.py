@@ -107,7 +107,8 @@ def _panel(axes: Any, rows: list[dict[str, Any]], baseline: str) -> None:
                 )
             )
             if not stays:
-                x, y = _along(left[source] - height / 2, right[target] - height / 2)
+                step = 0.08 + 0.05 * QUADRANTS.index(source)
+                x, y = _along(left[source] - height / 2, right[target] - height / 2, step)
                 axes.text(
                     x,
                     y,
@@ -134,7 +135,7 @@ def _tops(heights: dict[str, float]) -> dict[str, float]:
     return tops
 
 
-def _along(left: float, right: float, step: float = 0.16) -> tuple[float, float]:
+def _along(left: float, right: float, step: float) -> tuple[float, float]:
     """Return the point of a ribbon's middle line at Bezier parameter `step`, near its source."""
     weights = ((1 - step) ** 3, 3 * (1 - step) ** 2 * step, 3 * (1 - step) * step**2, step**3)
     x = sum(w * at for w, at in zip(weights, (WIDTH, 0.5, 0.5, 1 - WIDTH), strict=True))

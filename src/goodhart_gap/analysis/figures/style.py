@@ -4,6 +4,7 @@ Tones differ in lightness and areas in hatching, so that a figure can be read in
 """
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -21,7 +22,7 @@ QUADRANT_LABELS = {
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">")
 SHADES = ("#111111", "#7a7a7a", "#3d6fa3", "#b0632a", "#5a5a5a", "#93b7d9", "#d79b5b", "#444477")
 
-RC = {
+RC: Any = {
     "svg.hashsalt": "goodhart-gap",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
