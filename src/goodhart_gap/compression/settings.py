@@ -49,6 +49,13 @@ class MatrixSettings(Settings):
     iterations: int = Field(default=2, gt=0)
     """Alternations between Q and L R; the best iterate is kept."""
 
+    sweeps: int = Field(default=1, ge=0)
+    """`caldera` only: passes of descent on the codes and scales of Q after error feedback."""
+
+    activation_order: bool = True
+    """Whether error feedback starts at the strongest inputs instead of the first column (scales
+    keep their natural place, so nothing extra is stored)."""
+
     damping: float = Field(default=0.01, gt=0)
     """Share of the mean diagonal added to the Hessian's diagonal."""
 

@@ -1,0 +1,119 @@
+"""Compression: decide what is compressed how, compress shard by shard, join and check."""
+
+import re
+
+from goodhart_gap.models.shards import BLOCK_SHARD_PATTERN
+
+# `base` is a folder beside the conditions, and is not one of them.
+COMPRESSED_CONDITIONS = "|".join(
+    re.escape(name) for name in CONFIG.conditions if is_compressed(name)
+)
+
+
+def allocation_settings(wildcards):
+    """JSON of the part of ConditionSettings that decides what is compressed how."""
+    condition = CONFIG.conditions[wildcards.condition]
+    return condition.model_dump_json(exclude={"minimum_correlation"})
+
+
+def fingerprints_of_block_shards(wildcards):
+    """Fingerprint records of the shards that hold blocks."""
+    return expand(
+        "<results>/models/{model}/base/{shard}.fingerprint.json",
+        shard=block_shards(wildcards),
+        allow_missing=True,
+    )
+
+
+def compressed_shards(wildcards):
+    """All compressed shards of a model under a condition."""
+    return expand(
+        "<results>/models/{model}/{condition}/{shard}.safetensors",
+        shard=block_shards(wildcards),
+        allow_missing=True,
+    )
+
+
+rule allocate:
+    input:
+        fingerprints=fingerprints_of_block_shards,
+    output:
+        allocation="<results>/models/{model}/{condition}/allocation.json",
+    log:
+        "<logs>/allocate/{model}/{condition}.log",
+    benchmark:
+        "<benchmarks>/allocate/{model}/{condition}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        settings=allocation_settings,
+        code=code_digest("allocate"),
+    message:
+        "Allocating bits for {wildcards.condition} of {wildcards.model}"
+    shell:
+        "python scripts/allocate.py --fingerprints {input.fingerprints} --model {wildcards.model}"
+        " --condition {wildcards.condition} --allocation {output.allocation}"
+        " --settings {params.settings:q} > {log} 2>&1"
+
+
+rule compress_shard:
+    input:
+        base="<results>/models/{model}/base/{shard}.safetensors",
+        fingerprint="<results>/models/{model}/base/{shard}.fingerprint.json",
+        hessians="<results>/models/{model}/calibration/hessians/{shard}.safetensors",
+        allocation=rules.allocate.output.allocation,
+    output:
+        compressed="<results>/models/{model}/{condition}/{shard}.safetensors",
+    log:
+        "<logs>/compress_shard/{model}/{condition}/{shard}.log",
+    benchmark:
+        "<benchmarks>/compress_shard/{model}/{condition}/{shard}.jsonl"
+    wildcard_constraints:
+        shard=BLOCK_SHARD_PATTERN,
+        condition=COMPRESSED_CONDITIONS,
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        code=code_digest("compress_shard"),
+    message:
+        "Compressing {wildcards.shard} of {wildcards.model} as {wildcards.condition}"
+    shell:
+        "python scripts/compress_shard.py --base {input.base} --fingerprint {input.fingerprint}"
+        " --hessians {input.hessians} --allocation {input.allocation} --threads {threads}"
+        " --compressed {output.compressed} 2>&1 | tee {log}"
+
+
+rule assemble:
+    input:
+        shards=compressed_shards,
+        embeddings="<results>/models/{model}/base/embeddings.safetensors",
+        base_config="<results>/models/{model}/base/config.json",
+        fingerprint="<results>/models/{model}/base/fingerprint.json",
+        allocation=rules.allocate.output.allocation,
+    output:
+        index="<results>/models/{model}/{condition}/model.safetensors.index.json",
+        config="<results>/models/{model}/{condition}/config.json",
+        fidelity="<results>/models/{model}/{condition}/fidelity.csv",
+    log:
+        "<logs>/assemble/{model}/{condition}.log",
+    benchmark:
+        "<benchmarks>/assemble/{model}/{condition}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        settings=condition_settings,
+        code=code_digest("assemble"),
+    message:
+        "Assembling {wildcards.condition} of {wildcards.model}"
+    shell:
+        "python scripts/assemble.py --shards {input.shards} --embeddings {input.embeddings}"
+        " --base-config {input.base_config} --fingerprint {input.fingerprint}"
+        " --allocation {input.allocation} --condition {wildcards.condition} --index {output.index}"
+        " --config {output.config} --fidelity {output.fidelity} --settings {params.settings:q}"
+        " > {log} 2>&1"

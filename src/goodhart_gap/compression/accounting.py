@@ -1,0 +1,41 @@
+"""What a compressed module takes on disk, by arithmetic alone. Needs no torch."""
+
+from goodhart_gap.compression.settings import MatrixSettings
+
+SCALE_BYTES = 2
+FACTOR_BYTES = 2
+"""Bytes of an entry of an unquantized factor."""
+
+
+def packed_width(columns: int, bits: int) -> int:
+    """Bytes of one packed row of `columns` codes."""
+    return (columns * bits + 7) // 8
+
+
+def grouped_bytes(rows: int, columns: int, bits: int, group_size: int, *, symmetric: bool) -> int:
+    """Bytes of a groupwise quantized matrix: codes, scales, zero points."""
+    groups = -(-columns // group_size)
+    zeros = 0 if symmetric else packed_width(groups, bits)
+    return rows * (packed_width(columns, bits) + SCALE_BYTES * groups + zeros)
+
+
+def effective_rank(shape: tuple[int, int], settings: MatrixSettings) -> int:
+    """Rank of L R that a module of `shape` gets."""
+    return min(settings.rank, *shape) if settings.method in ("caldera", "svd-residual") else 0
+
+
+def stored_bytes(shape: tuple[int, int], settings: MatrixSettings) -> int:
+    """Bytes that a module of `shape` (outputs, inputs) takes under `settings`."""
+    rows, columns = shape
+    total = grouped_bytes(
+        rows, columns, settings.bits, settings.group_size, symmetric=settings.symmetric
+    )
+    rank = effective_rank(shape, settings)
+    for length in shape if rank else ():
+        if settings.factor_bits == 16:
+            total += FACTOR_BYTES * rank * length
+        else:
+            total += grouped_bytes(
+                rank, length, settings.factor_bits, settings.group_size, symmetric=True
+            )
+    return total

@@ -1,0 +1,132 @@
+"""CALDERA: W ~ Q + L R under the norm of the calibration activations, and its simpler relatives.
+
+Saha et al., "Compressing Large Language Models using Low Rank and Low Precision Decomposition"
+(NeurIPS 2024), Algorithm 1: minimise tr((W - Q - L R) H (W - Q - L R)^T) by alternating an
+error-feedback quantizer for Q with a rank-constrained regression for L and R. What differs here:
+L R starts from the whitened fit of W itself, so Q is given a matrix whose strongest directions are
+already gone; each factor is refitted against the other as stored; and codes and scales of Q are
+polished by descent.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from goodhart_gap.compression import lowrank
+from goodhart_gap.compression.descent import refine
+from goodhart_gap.compression.ldlq import GridRounder, ldlq
+from goodhart_gap.compression.lowrank import Factors
+from goodhart_gap.compression.metric import Feedback, Metric
+from goodhart_gap.compression.quantizers import GroupedMatrix, fit_grid
+from goodhart_gap.compression.settings import MatrixSettings
+from goodhart_gap.errors import GoodhartError
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """Q and, unless the rank is 0, L and R; with the objective after each alternation."""
+
+    quantized: GroupedMatrix
+    factors: Factors | None
+    objectives: list[float] = field(default_factory=list)
+    """tr(E H E^T) / tr(W H W^T) with the damped H, the best so far after each alternation."""
+
+    def dense(self) -> torch.Tensor:
+        """Q + L R, float32 [rows, columns]."""
+        dense = self.quantized.dense()
+        return dense if self.factors is None else dense + self.factors.dense()
+
+
+def compress_matrix(
+    weight: torch.Tensor, metric: Metric, settings: MatrixSettings, module: str
+) -> Approximation:
+    """Compress `weight` [rows, columns] (any float dtype) by `settings.method`.
+
+    `metric` is the damped Hessian [columns, columns] of the module's inputs. Raises GoodhartError
+    naming `module` if a weight is not finite or the Hessian is of another width.
+    """
+    weight = weight.float()
+    if not bool(torch.isfinite(weight).all()):
+        raise GoodhartError(
+            f"{module}: the weight holds a number that is not finite; fetch the checkpoint again."
+        )
+    if metric.columns != weight.shape[1]:
+        raise GoodhartError(
+            f"{module}: the weight has {weight.shape[1]} inputs but its Hessian "
+            f"{metric.columns}; rerun the calibration of this shard."
+        )
+    if settings.method == "caldera":
+        return _caldera(weight, metric, settings)
+    if settings.method == "gptq":
+        return Approximation(_error_feedback(weight, metric, settings), None)
+    rounded = _to_nearest(weight, settings)
+    if settings.method == "rtn" or settings.rank == 0:
+        return Approximation(rounded, None)
+    factors = lowrank.fit_unweighted(weight - rounded.dense(), settings.rank)
+    return Approximation(
+        rounded, lowrank.quantize_plain(factors, settings.factor_bits, settings.group_size)
+    )
+
+
+def _caldera(weight: torch.Tensor, metric: Metric, settings: MatrixSettings) -> Approximation:
+    """Alternate between Q and L R, keeping the best pair met."""
+    whole = metric.squared_norm(weight)
+    best: Approximation | None = None
+    history: list[float] = []
+    factors = _fit(weight, None, metric, settings)
+    for _ in range(settings.iterations if settings.rank else 1):
+        target = weight if factors is None else weight - factors.dense()
+        quantized = _error_feedback(target, metric, settings)
+        quantized = refine(target, quantized, metric, settings.sweeps)
+        factors = _fit(weight - quantized.dense(), factors, metric, settings)
+        found = Approximation(quantized, factors)
+        error = metric.squared_norm(weight - found.dense()) / max(whole, 1e-300)
+        if best is None or error < history[-1]:
+            best = found
+        history.append(min([error, *history[-1:]]))
+    assert best is not None
+    return Approximation(best.quantized, best.factors, history)
+
+
+def _fit(
+    residual: torch.Tensor, previous: Factors | None, metric: Metric, settings: MatrixSettings
+) -> Factors | None:
+    """Factors of `residual` as stored, no worse for it than the `previous` ones."""
+    if settings.rank == 0:
+        return None
+    start = lowrank.fit(residual, metric, settings.rank)
+    found = lowrank.quantize_alternating(
+        residual, start, metric, settings.factor_bits, settings.group_size
+    )
+    if previous is None:
+        return found
+    errors = [metric.squared_norm(residual - pair.dense()) for pair in (found, previous)]
+    return found if errors[0] <= errors[1] else previous
+
+
+def _error_feedback(
+    target: torch.Tensor, metric: Metric, settings: MatrixSettings
+) -> GroupedMatrix:
+    """Q by LDLQ on a searched grid."""
+    feedback = _feedback(metric, settings)
+    grid = fit_grid(
+        target,
+        settings.bits,
+        settings.group_size,
+        symmetric=settings.symmetric,
+        importance=feedback.importance(),
+    )
+    values = ldlq(target, feedback, GridRounder(grid, feedback.order))
+    return GroupedMatrix(grid.encode(values), grid)
+
+
+def _feedback(metric: Metric, settings: MatrixSettings) -> Feedback:
+    return metric.by_activation if settings.activation_order else metric.natural
+
+
+def _to_nearest(weight: torch.Tensor, settings: MatrixSettings) -> GroupedMatrix:
+    """Q by plain rounding on grids that cover their groups."""
+    grid = fit_grid(
+        weight, settings.bits, settings.group_size, symmetric=settings.symmetric, search=False
+    )
+    return GroupedMatrix(grid.encode(weight), grid)

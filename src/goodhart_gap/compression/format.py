@@ -1,0 +1,236 @@
+"""The compressed shard: a safetensors file of packed codes, scales and factors. See docs/FORMAT.md.
+
+A shard is self-contained for its blocks: what is not compressed (protected modules, norms, biases)
+is stored in the base checkpoint's number format under its own name.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from goodhart_gap.compression.caldera import Approximation
+from goodhart_gap.compression.lowrank import Factors, Plain
+from goodhart_gap.compression.quantizers import GroupedMatrix
+from goodhart_gap.compression.settings import MatrixSettings
+from goodhart_gap.errors import GoodhartError
+
+FORMAT = "goodhart-gap/caldera"
+FORMAT_VERSION = 1
+
+
+class ModuleRecord(BaseModel):
+    """What a shard's metadata says about one compressed module."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shape: tuple[int, int]
+    rank: int
+    settings: MatrixSettings
+    fidelity: dict[str, float]
+
+
+class ShardRecord(BaseModel):
+    """A shard's metadata."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+    shard: str
+    base_fingerprint: str
+    dtype: str
+    """Number format of the base checkpoint, as torch names it (`bfloat16`)."""
+    modules: dict[str, ModuleRecord]
+
+
+@dataclass
+class ShardWriter:
+    """Collects the packed tensors of a shard, then writes them in one file."""
+
+    shard: str
+    base_fingerprint: str
+
+    def __post_init__(self) -> None:
+        self._tensors: dict[str, torch.Tensor] = {}
+        self._modules: dict[str, ModuleRecord] = {}
+        self._dtype: torch.dtype | None = None
+
+    def add_plain(self, name: str, tensor: torch.Tensor) -> None:
+        """Keep a tensor of the base checkpoint as it is."""
+        self._tensors[name] = tensor.contiguous()
+        self._dtype = self._dtype or tensor.dtype
+
+    def add_module(
+        self,
+        module: str,
+        approximation: Approximation,
+        settings: MatrixSettings,
+        fidelity: dict[str, float],
+        dtype: torch.dtype,
+    ) -> None:
+        """Pack a compressed module whose base weight had `dtype`."""
+        stored = stored_tensors(approximation)
+        self._tensors.update({f"{module}.{part}": tensor for part, tensor in stored.items()})
+        rows, columns = approximation.quantized.dense().shape
+        factors = approximation.factors
+        self._modules[module] = ModuleRecord(
+            shape=(rows, columns),
+            rank=0 if factors is None else factors.left.shape[1],
+            settings=settings,
+            fidelity=fidelity,
+        )
+        self._dtype = dtype
+
+    def write(self, path: Path) -> None:
+        """Write the file; atomic only if the caller renames it."""
+        record = ShardRecord(
+            shard=self.shard,
+            base_fingerprint=self.base_fingerprint,
+            dtype=str(self._dtype).removeprefix("torch."),
+            modules=self._modules,
+        )
+        save_file(self._tensors, path, metadata={"format": "pt", "caldera": _compact(record)})
+
+
+class ShardReader:
+    """An open shard. Use as a context manager; tensors are read when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises GoodhartError unless `path` is a compressed shard of this version."""
+        self.path = path
+        self._file = safe_open(path, framework="pt")
+        self.record = _read_record(path, self._file.metadata() or {})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._file
+
+    def plain_names(self) -> list[str]:
+        """Names of the tensors stored as they were."""
+        return [name for name in self._file.keys() if self._owner(name) is None]  # noqa: SIM118
+
+    def plain(self, name: str) -> torch.Tensor:
+        """A tensor stored as it was."""
+        tensor: torch.Tensor = self._file.get_tensor(name)
+        return tensor
+
+    def parts(self, module: str) -> dict[str, torch.Tensor]:
+        """The packed tensors of a module, by part (`codes`, `scales`, `left.codes`, ...)."""
+        prefix = f"{module}."
+        return {
+            name.removeprefix(prefix): self._file.get_tensor(name)
+            for name in self._file.keys()  # noqa: SIM118
+            if self._owner(name) == module
+        }
+
+    def approximation(self, module: str) -> Approximation:
+        """Q, L and R of a module."""
+        return restore(self.parts(module), self.record.modules[module])
+
+    def dense(self, module: str) -> torch.Tensor:
+        """Q + L R of a module in the base checkpoint's number format, [rows, columns]."""
+        dtype: torch.dtype = getattr(torch, self.record.dtype)
+        return self.approximation(module).dense().to(dtype)
+
+    def _owner(self, name: str) -> str | None:
+        """The compressed module a stored tensor belongs to."""
+        for suffix in _PARTS:
+            if name.endswith(suffix) and name.removesuffix(suffix) in self.record.modules:
+                return name.removesuffix(suffix)
+        return None
+
+
+_PARTS = tuple(
+    f".{side}{part}"
+    for side in ("", "left.", "right.")
+    for part in ("codes", "scales", "zeros", "values")
+)
+
+
+def read_shard(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield (name in the transformers state dict, dense tensor in the base number format).
+
+    `path` is a compressed shard, or a plain safetensors file such as the embeddings shard, which
+    is yielded as it is. One dense tensor is in memory at a time.
+    """
+    with safe_open(path, framework="pt") as file:
+        compressed = "caldera" in (file.metadata() or {})
+        if not compressed:
+            for name in file.keys():  # noqa: SIM118
+                yield name, file.get_tensor(name)
+            return
+    with ShardReader(path) as reader:
+        for name in reader.plain_names():
+            yield name, reader.plain(name)
+        for module in reader.record.modules:
+            yield f"{module}.weight", reader.dense(module)
+
+
+def stored_tensors(approximation: Approximation) -> dict[str, torch.Tensor]:
+    """All that is stored of a compressed matrix, by part."""
+    stored = dict(approximation.quantized.tensors())
+    factors = approximation.factors
+    if factors is not None:
+        for side, part in (("left", factors.stored_left), ("right", factors.stored_right)):
+            if part is None:
+                raise ValueError("factors must be in stored form")
+            stored.update({f"{side}.{name}": tensor for name, tensor in part.tensors().items()})
+    return stored
+
+
+def restore(parts: dict[str, torch.Tensor], record: ModuleRecord) -> Approximation:
+    """Undo `stored_tensors`."""
+    settings = record.settings
+    rows, columns = record.shape
+    quantized = GroupedMatrix.from_tensors(parts, settings.bits, settings.group_size, columns)
+    if not record.rank:
+        return Approximation(quantized, None)
+    left = _restore_factor(parts, "left.", settings, rows)
+    right = _restore_factor(parts, "right.", settings, columns)
+    factors = Factors(left.dense().T.contiguous(), right.dense(), left, right)
+    return Approximation(quantized, factors)
+
+
+def _restore_factor(
+    parts: dict[str, torch.Tensor], prefix: str, settings: MatrixSettings, length: int
+) -> GroupedMatrix | Plain:
+    own = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in parts.items()
+        if name.startswith(prefix)
+    }
+    if "values" in own:
+        return Plain(own["values"])
+    return GroupedMatrix.from_tensors(own, settings.factor_bits, settings.group_size, length)
+
+
+def _compact(record: ShardRecord) -> str:
+    return json.dumps(record.model_dump(mode="json"), separators=(",", ":"))
+
+
+def _read_record(path: Path, metadata: dict[str, Any]) -> ShardRecord:
+    if "caldera" not in metadata:
+        raise GoodhartError(f"{path}: not a compressed shard (no `caldera` in its metadata).")
+    content = json.loads(metadata["caldera"])
+    version = content.get("format_version")
+    if version != FORMAT_VERSION:
+        raise GoodhartError(
+            f"{path}: format version {version}, but this release reads {FORMAT_VERSION}; "
+            "delete it and run snakemake again."
+        )
+    try:
+        return ShardRecord.model_validate(content)
+    except ValidationError as error:
+        raise GoodhartError(
+            f"{path}: its metadata does not parse ({error.errors()[0]['msg']}); delete it and run "
+            "snakemake again."
+        ) from error
