@@ -11,6 +11,7 @@ min_version("9.27")
 
 configfile: "config/models.yaml"
 configfile: "config/conditions.yaml"
+configfile: "config/published.yaml"
 configfile: "config/config.yaml"
 
 
@@ -27,3 +28,8 @@ rule all:
     default_target: True
     input:
         collect("<results>/{experiment}/ANALYSIS.md", experiment=CONFIG.build),
+
+
+rule published:
+    input:
+        collect("<results>/{experiment}/ANALYSIS.md", experiment=PUBLISHED),

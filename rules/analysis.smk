@@ -1,6 +1,23 @@
-"""From outcomes to tables, comparisons with the baseline, and figures."""
+"""From outcomes (scored here, or read from a record) to tables, comparisons, and figures."""
 
 import json
+import re
+
+PUBLISHED = [
+    name
+    for name, experiment in CONFIG.experiments.items()
+    if isinstance(experiment, RecordedExperiment)
+]
+
+
+def record_of(wildcards):
+    """The facts table of a recorded experiment."""
+    return experiment_of(wildcards).record
+
+
+def published_model(wildcards):
+    """Name of the model a record is about."""
+    return experiment_of(wildcards).model
 
 
 def outcome_files(wildcards):
@@ -34,6 +51,33 @@ def equivalence_margin(wildcards):
 def baseline_of(wildcards):
     """The condition the others are compared with."""
     return experiment_of(wildcards).baseline
+
+
+rule import_outcomes:
+    input:
+        record=record_of,
+    output:
+        outcomes="<results>/{experiment}/outcomes/{condition}/seed{seed}/run{run}.json",
+    log:
+        "<logs>/import_outcomes/{experiment}/{condition}/seed{seed}/run{run}.log",
+    benchmark:
+        "<benchmarks>/import_outcomes/{experiment}/{condition}/seed{seed}/run{run}.jsonl"
+    wildcard_constraints:
+        experiment="|".join(map(re.escape, PUBLISHED)) or "(?!)",
+    threads: 1
+    resources:
+        mem_mb=200,
+        runtime=5,
+    params:
+        model=published_model,
+        code=code_digest("import_outcomes"),
+    message:
+        "Read run {wildcards.run} of {wildcards.condition} from the record of {wildcards.experiment}"
+    shell:
+        "python scripts/import_outcomes.py --record {input.record}"
+        " --experiment {wildcards.experiment} --model {params.model:q}"
+        " --condition {wildcards.condition} --seed {wildcards.seed} --run {wildcards.run}"
+        " --outcomes {output.outcomes} > {log} 2>&1"
 
 
 rule aggregate:

@@ -26,8 +26,10 @@ def experiment_facts(wildcards):
     experiment = experiment_of(wildcards)
     facts = json.loads(experiment_design(wildcards)) | {
         "experiment": wildcards.experiment,
+        "description": experiment.description,
         "source": experiment.source,
         "model": experiment.model,
+        "pilot": experiment.pilot,
     }
     if live_experiment(wildcards):
         facts |= experiment.sampling.model_dump(include={"temperature", "top_p", "max_new_tokens"})
@@ -36,7 +38,8 @@ def experiment_facts(wildcards):
             name: condition_description(CONFIG.conditions[name]) for name in experiment.conditions
         }
     else:
-        facts |= {"grader": "the published one", "record": experiment.record}
+        facts |= experiment.model_dump(include={"temperature", "top_p", "max_new_tokens", "record"})
+        facts["grader"] = "the author's"
     return json.dumps(facts)
 
 

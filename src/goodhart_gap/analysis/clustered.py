@@ -115,9 +115,9 @@ def rate_interval(estimate: Estimate, confidence: float) -> tuple[float, float, 
 
 
 def difference_interval(
-    estimate: Estimate, confidence: float, *, changed_clusters: int
+    estimate: Estimate, confidence: float, *, changed_clusters: int, limit: float = 1.0
 ) -> tuple[float, float, str]:
-    """Return (low, high, method) for a difference of two rates.
+    """Return (low, high, method) for a difference of two rates, inside [-limit, limit].
 
     Where no cluster changed at all, the share of tasks that could change is bounded by the exact
     binomial limit, and so is the difference: no task moves it by more than its share.
@@ -125,7 +125,8 @@ def difference_interval(
     if not estimate.defined or estimate.clusters < 2:
         return (float("nan"), float("nan"), estimate.note or "n/a (one task)")
     if estimate.has_error:
-        return (*t_interval(estimate, confidence), "t")
+        low, high = t_interval(estimate, confidence)
+        return (max(low, -limit), min(high, limit), "t")
     if changed_clusters or estimate.value:
         return (float("nan"), float("nan"), "n/a (no variation between tasks)")
     bound = 1 - ((1 - confidence) / 2) ** (1 / estimate.clusters)

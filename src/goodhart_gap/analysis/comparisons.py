@@ -173,7 +173,12 @@ def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict
     undefined = estimand.undefined if pairs.count else "no pair of runs"
     estimate = estimate_difference(treated, control, undefined)
     changed = int(np.count_nonzero((treated.y != control.y) | (treated.x != control.x)))
-    low, high, method = difference_interval(estimate, settings.confidence, changed_clusters=changed)
+    low, high, method = difference_interval(
+        estimate,
+        settings.confidence,
+        changed_clusters=changed,
+        limit=1.0 if estimand.is_rate else 2.0,
+    )
     alpha = 1 - settings.confidence
     permutation = permutation_test(
         treated, control, permutations=settings.permutations, seed=settings.seed

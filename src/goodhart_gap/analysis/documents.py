@@ -33,6 +33,7 @@ def environment() -> Environment:
         percent=formatting.percent,
         points=formatting.points,
         number=formatting.number,
+        size=formatting.size,
         p_value=formatting.p_value,
         interval=formatting.interval,
         points_interval=formatting.points_interval,

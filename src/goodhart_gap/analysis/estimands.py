@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from goodhart_gap.analysis.clustered import Floats, Sums, cluster_sums
-from goodhart_gap.analysis.outcomes import QUADRANTS
+from goodhart_gap.analysis.quadrants import QUADRANTS
 from goodhart_gap.errors import GoodhartError
 
 Indicator = Callable[[Floats, Floats], Floats]

@@ -20,7 +20,7 @@ from goodhart_gap.analysis.clustered import (
     estimate_ratio,
     rate_interval,
 )
-from goodhart_gap.analysis.outcomes import QUADRANTS
+from goodhart_gap.analysis.quadrants import QUADRANTS
 from goodhart_gap.analysis.settings import ExperimentDesign, StatisticsSettings
 
 FLIP_COLUMNS = [

@@ -30,6 +30,15 @@ def points(value: float | None, note: str | None = None, digits: int = 1) -> str
     return _or_note(value, note, shown)
 
 
+def size(value: float | None, note: str | None = None, digits: int = 1) -> str:
+    """Show the size of a difference of shares in percentage points, without a sign.
+
+    >>> size(0.05)
+    '5.0'
+    """
+    return _or_note(value, note, lambda plain: f"{abs(100 * plain):.{digits}f}")
+
+
 def number(value: float | None, note: str | None = None, digits: int | None = 2) -> str:
     """Show a plain number with fixed digits (None: only those it needs), integers without."""
 

@@ -11,11 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from goodhart_gap.analysis.quadrants import QUADRANTS, quadrant_of
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json
-
-QUADRANTS = ("KD", "KF", "DK", "NN")
-"""Understands and executes; understands only; executes only; neither."""
 
 KEY = ["condition", "seed", "run", "task"]
 """What identifies an evaluation."""
@@ -56,17 +54,6 @@ INTEGERS = [
     "explanation_truncated",
     "explanation_characters",
 ]
-
-
-def quadrant_of(understands: bool, executes: bool) -> str:
-    """Return the quadrant of an evaluation.
-
-    >>> quadrant_of(understands=True, executes=False)
-    'KF'
-    """
-    if understands:
-        return "KD" if executes else "KF"
-    return "DK" if executes else "NN"
 
 
 def read_outcomes(paths: Iterable[Path]) -> pd.DataFrame:

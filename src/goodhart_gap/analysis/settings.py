@@ -131,5 +131,8 @@ class ExperimentFacts(ExperimentDesign):
     grader: str
     """How responses were graded."""
 
+    pilot: str | None = None
+    """An earlier experiment shown beside this one."""
+
     record: str | None = None
     """The facts table a recorded experiment was read from."""

@@ -9,7 +9,7 @@ from scipy import stats
 
 from goodhart_gap.analysis.clustered import estimate_ratio, rate_interval
 from goodhart_gap.analysis.estimands import RATES, Estimand, condition_sums
-from goodhart_gap.analysis.outcomes import QUADRANTS
+from goodhart_gap.analysis.quadrants import QUADRANTS
 from goodhart_gap.analysis.variance import design_effect, intraclass_correlation
 
 ROLES = ("execution", "explanation")

@@ -72,6 +72,9 @@ def _check_references(config: Config, files: Sequence[str | Path]) -> None:
             experiment.conditions,
             "the baseline must be one of the experiment's conditions",
         )
+        if experiment.pilot is not None:
+            remedy = "unknown experiment; define it in experiments"
+            check((*key, "pilot"), experiment.pilot, config.experiments, remedy)
         for field in ("conditions", "seeds"):
             values = getattr(experiment, field)
             if len(set(values)) < len(values):

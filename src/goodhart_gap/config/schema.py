@@ -25,6 +25,12 @@ class ModelConfig(ModelSettings):
 class Design(Settings):
     """What a live and a recorded experiment have in common."""
 
+    description: str = ""
+    """One line about the experiment, for its documents."""
+
+    pilot: Name | None = None
+    """An earlier experiment whose rates the analysis shows beside its own."""
+
     conditions: tuple[Name, ...] = Field(min_length=1)
     """The conditions compared, in the order tables show them."""
 
@@ -74,6 +80,15 @@ class RecordedExperiment(Design):
 
     record: str
     """Path of the table of facts (CSV)."""
+
+    temperature: float | None = Field(default=None, ge=0)
+    """Sampling temperature of the record; leave out where it was not published."""
+
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    """Nucleus of the record; leave out where it was not published."""
+
+    max_new_tokens: int | None = Field(default=None, gt=0)
+    """Length limit of the record's responses; leave out where it was not published."""
 
 
 Experiment = Annotated[LiveExperiment | RecordedExperiment, Field(discriminator="source")]

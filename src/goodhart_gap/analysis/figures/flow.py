@@ -16,7 +16,7 @@ from goodhart_gap.analysis.figures.style import (
     new_figure,
     note_empty,
 )
-from goodhart_gap.analysis.outcomes import QUADRANTS
+from goodhart_gap.analysis.quadrants import QUADRANTS
 
 WIDTH, GAP = 0.09, 0.04
 

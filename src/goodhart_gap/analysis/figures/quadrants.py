@@ -12,7 +12,7 @@ from goodhart_gap.analysis.figures.style import (
     RC,
     new_figure,
 )
-from goodhart_gap.analysis.outcomes import QUADRANTS
+from goodhart_gap.analysis.quadrants import QUADRANTS
 
 
 def draw_quadrants(rows: list[dict[str, Any]]) -> Figure:
