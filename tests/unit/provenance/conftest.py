@@ -19,10 +19,17 @@ SCRIPTS = {
         def main(args):
             args.tasks.write_text(args.source.read_text().upper())
     """,
+    "observe": """
+        script.input("--tasks")
+        script.output("--trace", temporary=True)
+        script.value("--seed", int)
+
+        def main(args):
+            args.trace.write_text(f"trace of {args.seed}")
+    """,
     "sample": """
         script.input("--tasks")
         script.output("--responses")
-        script.output("--trace", temporary=True)
         script.settings("--sampling", SamplingSettings)
         script.value("--seed", int)
         script.value("--threads", int, hint=True)
@@ -30,7 +37,6 @@ SCRIPTS = {
         def main(args):
             text = args.tasks.read_text()
             args.responses.write_text(f"{text} at {args.sampling.temperature}, {args.seed}")
-            args.trace.write_text(f"trace of {args.seed}")
     """,
     "count": """
         script.input("--responses", many=True)
@@ -86,11 +92,15 @@ class Project:
     def freeze(self):
         return self.run("freeze", "--source", "tasks.txt", "--tasks", "results/tasks.txt")
 
+    def observe(self, seed: str = "42"):
+        files = ("--tasks", "results/tasks.txt", "--trace", "results/trace.txt")
+        return self.run("observe", *files, "--seed", seed)
+
     def sample(self, seed: str = "42", temperature: str = "0.3"):
         return self.run(
             "sample",
             *("--tasks", "results/tasks.txt", "--responses", f"results/responses/{seed}.txt"),
-            *("--trace", "results/trace.txt", "--seed", seed, "--threads", "1"),
+            *("--seed", seed, "--threads", "1"),
             *("--sampling", f'{{"temperature": {temperature}}}'),
         )
 
@@ -103,6 +113,7 @@ class Project:
 
     def all(self):
         self.freeze()
+        self.observe()
         self.sample()
         self.count()
         (self.folder / "results/trace.txt").unlink()
@@ -155,18 +166,24 @@ rule freeze:
     shell: "python scripts/freeze.py --source {input.source} --tasks {output.tasks}"
 
 
+rule observe:
+    input: tasks="results/tasks.txt"
+    output: trace=temp("results/traces/{seed}.txt"),
+    params: code=digest("observe")
+    shell:
+        "python scripts/observe.py --tasks {input.tasks} --trace {output.trace} "
+        "--seed {wildcards.seed}"
+
+
 rule sample:
     input: tasks="results/tasks.txt"
-    output:
-        responses="results/responses/{seed}.txt",
-        trace=temp("results/traces/{seed}.txt"),
+    output: responses="results/responses/{seed}.txt"
     params: code=digest("sample"), sampling=SAMPLING
     threads: 2
     resources: runtime=10, mem_mb=100
     shell:
         "python scripts/sample.py --tasks {input.tasks} --responses {output.responses} "
-        "--trace {output.trace} --seed {wildcards.seed} --threads {threads} "
-        "--sampling {params.sampling:q}"
+        "--seed {wildcards.seed} --threads {threads} --sampling {params.sampling:q}"
 
 
 rule count:
@@ -202,3 +219,19 @@ class Workflow(Project):
 def workflow(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return Workflow(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory):
+    """A folder in which the tiny workflow has run."""
+    made = Workflow(tmp_path_factory.mktemp("run"))
+    made.snakemake("--quiet", "all")
+    return made.folder
+
+
+@pytest.fixture
+def clone(workflow, run_once):
+    """A clone with the results of another, all modification times new, no Snakemake metadata."""
+    shutil.copytree(run_once / "results", workflow.folder / "results", copy_function=shutil.copy)
+    os.utime("results/tasks.txt")
+    return workflow

@@ -15,8 +15,7 @@ def manifest_of(path: str):
     return read_manifest(manifest_path(Path(path)))
 
 
-def test_says_what_was_made_from_what(project):
-    project.all()
+def test_says_what_was_made_from_what(finished):
     manifest = manifest_of("results/tables/counts.csv")
     assert manifest.artifact == "results/tables/counts.csv"
     assert manifest.output.sha256 == sha256_file(Path("results/tables/counts.csv"))
@@ -25,7 +24,7 @@ def test_says_what_was_made_from_what(project):
         "results/trace.txt": manifest_of("results/trace.txt").output.sha256,
     }
     assert all(record.manifest for record in manifest.inputs)
-    assert manifest.code.digest == code_digest("count", project.folder / "scripts")
+    assert manifest.code.digest == code_digest("count", finished.folder / "scripts")
 
 
 def test_settings_are_recorded_with_defaults_seeds_and_hints(project):
@@ -39,8 +38,7 @@ def test_settings_are_recorded_with_defaults_seeds_and_hints(project):
     assert job.hints == ("--threads",)
 
 
-def test_every_output_has_one_and_sources_are_hashed(project):
-    project.all()
+def test_every_output_has_one_and_sources_are_hashed(finished):
     found = {str(path) for path in Path("results").rglob("*.prov.json")}
     assert found == {
         "results/tasks.txt.prov.json",
@@ -60,8 +58,8 @@ def test_an_input_changed_after_its_manifest_is_hashed_anew(project):
     assert (record.manifest, record.sha256) == (False, sha256_file(Path("results/tasks.txt")))
 
 
-def test_a_failed_job_leaves_no_manifest(project):
-    project.all()
+def test_a_failed_job_leaves_no_manifest(finished):
+    project = finished
     project.script(
         "freeze",
         """
@@ -84,21 +82,21 @@ def test_a_failed_job_leaves_no_manifest(project):
 
 
 def test_a_temporary_file_remembers_its_earlier_versions(project):
-    project.all()
+    project.freeze()
+    project.observe()
     first = manifest_of("results/trace.txt").output.sha256
-    project.sample(seed="7")
+    project.observe(seed="7")
     manifest = manifest_of("results/trace.txt")
     assert manifest.output.temporary
     assert [version.sha256 for version in manifest.earlier] == [first]
-    project.sample(seed="42")
+    project.observe()
     manifest = manifest_of("results/trace.txt")
     assert manifest.output.sha256 == first
     assert first not in [version.sha256 for version in manifest.earlier]
 
 
 @pytest.mark.parametrize("place", [0, 40, 500, -70, -3, -1])
-def test_one_changed_byte_breaks_the_seal(project, place):
-    project.freeze()
+def test_one_changed_byte_breaks_the_seal(finished, place):
     path = Path("results/tasks.txt.prov.json")
     content = bytearray(path.read_bytes())
     content[place] ^= 1

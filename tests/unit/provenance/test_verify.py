@@ -74,7 +74,7 @@ def test_a_rebuilt_input_is_named_where_it_was_used(finished):
 
 
 def test_a_rebuilt_temporary_file_breaks_nothing(finished):
-    finished.sample(seed="7")
+    finished.observe(seed="7")
     Path("results/trace.txt").unlink()
     assert breaks() == []
 

@@ -1,0 +1,109 @@
+"""The command line tool: verify, trace, adopt, plan and export results.
+
+goodhart-gap verify results
+goodhart-gap trace results/smollm2-n100/ANALYSIS.md "DBDK"
+goodhart-gap adopt results
+goodhart-gap plan
+goodhart-gap export smollm2-n100 crate
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.files import write_text
+from goodhart_gap.provenance.adopt import adopt, judge
+from goodhart_gap.provenance.chain import read_chain
+from goodhart_gap.provenance.graph import read_graph
+from goodhart_gap.provenance.picture import chain_svg
+from goodhart_gap.provenance.redaction import redact_streams
+from goodhart_gap.provenance.trace import artifact_named, chain_text, find_numbers
+from goodhart_gap.provenance.verify import verify
+
+CELLS_SHOWN = 3
+"""Cells printed for a number that several cells would show as."""
+
+
+def main() -> None:
+    """Run the command line tool; exits with 1 on a mistake or a break."""
+    redact_streams()
+    arguments = _parser().parse_args()
+    try:
+        sys.exit(arguments.run(arguments))
+    except GoodhartError as error:
+        sys.exit(f"error: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="goodhart-gap", description=__doc__.partition("\n")[0])
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    verb = verbs.add_parser("verify", help="hash everything again and name each break")
+    verb.add_argument("results", type=Path, help="folder of results")
+    verb.set_defaults(run=_verify)
+
+    verb = verbs.add_parser("trace", help="from a number in a document to what made it")
+    verb.add_argument("artifact", type=Path, help="document, table or any other artifact")
+    verb.add_argument("text", nargs="?", help="a number or words, as the document prints them")
+    verb.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
+    verb.add_argument("--picture", type=Path, help="write the chain as a picture (SVG), too")
+    verb.add_argument("--all", action="store_true", help="list every file of the chain")
+    verb.set_defaults(run=_trace)
+
+    verb = verbs.add_parser("adopt", help="mark results that are still true as up to date")
+    verb.add_argument("results", type=Path, help="folder of results")
+    verb.add_argument("--dry-run", "-n", action="store_true", help="judge, but record nothing")
+    verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
+    verb.set_defaults(run=_adopt)
+    return parser
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    chain = read_chain(arguments.results)
+    result = verify(chain)
+    for item in result.breaks:
+        print(item)
+    print(
+        f"{result.hashed_files} artifacts hashed ({result.hashed_bytes / 1e6:.1f} MB), "
+        f"{result.edges} inputs followed, {result.absent_temporary} temporary files on record, "
+        f"{len(result.breaks)} breaks",
+        file=sys.stderr,
+    )
+    return 1 if result.breaks else 0
+
+
+def _trace(arguments: argparse.Namespace) -> int:
+    chain = read_chain(arguments.results)
+    path = artifact_named(chain, arguments.artifact)
+    if arguments.text:
+        for number, cells in find_numbers(chain, path, arguments.text):
+            print(f"{path}, line {number.line}: {number.text}")
+            for cell in cells[:CELLS_SHOWN]:
+                print(f"    {cell}")
+            if not cells:
+                print("    no cell of its tables shows as this number")
+        print()
+    print(chain_text(chain, path, every=arguments.all), end="")
+    if arguments.picture:
+        write_text(arguments.picture, chain_svg(chain, path))
+    return 0
+
+
+def _adopt(arguments: argparse.Namespace) -> int:
+    chain = read_chain(arguments.results)
+    adoption = judge(read_graph(arguments.options), chain)
+    for job, found in adoption.stale:
+        print(f"stale: {job.rule} {job.outputs[0].path}: {'; '.join(found)}")
+    if not arguments.dry_run:
+        adopt(adoption, chain, arguments.options)
+    print(
+        f"{len(adoption.adopted)} jobs are up to date, {len(adoption.stale)} are stale, "
+        f"{len(adoption.absent)} have no results here",
+        file=sys.stderr,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    main()

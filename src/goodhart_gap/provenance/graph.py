@@ -1,0 +1,97 @@
+"""The graph of jobs as data, read from Snakemake by `scripts/graph.py` in a process of its own."""
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.provenance.code_digest import SCRIPTS
+
+_ENDS_A_COMMAND = frozenset({">", ">>", "2>", "2>&1", "|", "&&", "||", ";"})
+
+
+class GraphOutput(BaseModel):
+    """One output of a job."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    temporary: bool
+    remote: bool
+    """Whether it lives in a storage (S3) and not on this disk."""
+
+
+class GraphJob(BaseModel):
+    """One job of the graph."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    rule: str
+    wildcards: dict[str, str]
+    inputs: list[str]
+    outputs: list[GraphOutput]
+    params: dict[str, Any]
+    command: str | None
+    """Shell command, all placeholders filled in."""
+    threads: int
+    resources: dict[str, Any]
+    needs: list[int]
+    """Jobs whose outputs are inputs of this one."""
+    runs: bool
+    """Whether Snakemake would run it now."""
+    reason: str
+    benchmark: str | None
+
+    def script(self) -> tuple[Path, list[str]] | None:
+        """Return the Python script of the shell command and its arguments, or None."""
+        words = shlex.split(self.command or "")
+        for place, word in enumerate(words):
+            if word.endswith(".py"):
+                rest = words[place + 1 :]
+                ends = [n for n, item in enumerate(rest) if item in _ENDS_A_COMMAND]
+                return Path(word), rest[: ends[0]] if ends else rest
+        return None
+
+
+class Graph(BaseModel):
+    """Every job of the workflow for the targets asked for."""
+
+    jobs: list[GraphJob]
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+def read_graph(options: Sequence[str]) -> Graph:
+    """Return the graph that `snakemake OPTIONS` would build.
+
+    Raises GoodhartError, with Snakemake's own words, if it cannot be built.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "graph.json")
+        _run_adapter("describe", path, options)
+        return Graph.model_validate_json(path.read_bytes())
+
+
+def record_decisions(
+    adopt: dict[str, tuple[float, float]], stale: dict[str, str], options: Sequence[str]
+) -> None:
+    """Write Snakemake's metadata: `adopt` by output (start, end in s since 1970), `stale` (why)."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "decisions.json")
+        path.write_text(json.dumps({"adopt": adopt, "stale": stale}))
+        _run_adapter("record", path, options)
+
+
+def _run_adapter(verb: str, path: Path, options: Sequence[str]) -> None:
+    command = [sys.executable, str(SCRIPTS / "graph.py"), verb, str(path), *options]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        text = " ".join((result.stderr or result.stdout).split())
+        raise GoodhartError(f"snakemake {shlex.join(options)}: no graph: {text or 'no message'}")
