@@ -1,0 +1,136 @@
+"""Calibration text that an instruct model writes itself: `source: self`.
+
+As in Magpie (Xu et al. 2024): given the chat template up to where the user's words begin, an
+instruct model writes a user's request, ends the turn, and answers it; sampling goes on past the end
+of turns. At temperature 1 this is text from the model's own distribution, in its own format, and
+needs no data set. It needs the whole model in memory, so for a model that does not fit give
+`file:` or `hf:` text.
+"""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+from goodhart_gap.calibration.progress import Progress
+from goodhart_gap.errors import GoodhartError
+
+log = logging.getLogger(__name__)
+
+_SENTINEL = "3f1c9a"
+_SEQUENCES_AT_ONCE = 128
+_GROWTH = 64
+
+
+def conversation_prefix(tokenizer: Any) -> list[int]:
+    """Return the token ids of the chat template up to where the user's words begin.
+
+    Raises GoodhartError when the template does not show the user's words.
+    """
+    text = tokenizer.apply_chat_template([{"role": "user", "content": _SENTINEL}], tokenize=False)
+    prefix, found, _ = text.partition(_SENTINEL)
+    if not found or not prefix:
+        raise GoodhartError(
+            "calibration.source: `self` needs a chat template that puts something before the "
+            "user's words; give `file:{text file}` instead."
+        )
+    return list(tokenizer(prefix, add_special_tokens=False)["input_ids"])
+
+
+def sample_conversations(
+    model: Any, prefix: Sequence[int], *, sequences: int, length: int, seed: int
+) -> torch.Tensor:
+    """Sample `sequences` token sequences from `model`; returns int32 [sequences, length].
+
+    Each starts with `prefix` and is sampled at temperature 1. The numbers behind sequence i are
+    keyed by (seed, i), so more sequences leave the first ones as they were (up to rounding, which
+    depends on the batch). Raises GoodhartError when the prefix leaves no room.
+    """
+    if len(prefix) >= length:
+        raise GoodhartError(
+            f"calibration.sequence_length = {length}: the chat template alone has {len(prefix)} "
+            "tokens; raise sequence_length."
+        )
+    uniforms = torch.stack([_uniforms(seed, i, length - len(prefix)) for i in range(sequences)])
+    progress = Progress("sampled", sequences * (length - len(prefix)), "tokens")
+    batches = [
+        _sample_batch(model, prefix, part, progress) for part in uniforms.split(_SEQUENCES_AT_ONCE)
+    ]
+    return torch.cat(batches)
+
+
+@torch.inference_mode()
+def _sample_batch(
+    model: Any, prefix: Sequence[int], uniforms: torch.Tensor, progress: Progress
+) -> torch.Tensor:
+    rows, steps = uniforms.shape
+    uniforms = uniforms.to(model.device)
+    tokens = torch.empty(rows, len(prefix) + steps, dtype=torch.int64, device=model.device)
+    tokens[:, : len(prefix)] = torch.tensor(prefix)
+    cache = DynamicCache(config=model.config)
+    cache.layers = [_GrowingLayer() if type(x) is DynamicLayer else x for x in cache.layers]
+    start = 0
+    for step in range(steps):
+        end = len(prefix) + step
+        logits = model(
+            input_ids=tokens[:, start:end], past_key_values=cache, logits_to_keep=1, use_cache=True
+        ).logits[:, -1]
+        tokens[:, end] = draw(logits, uniforms[:, step])
+        start = end
+        progress.add(rows)
+    return tokens.to(torch.int32).cpu()
+
+
+def draw(logits: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+    """Draw a token a row at temperature 1 by inverting the cumulative distribution.
+
+    `logits` [rows, vocabulary], `uniforms` float32 [rows] in [0, 1); returns int64 [rows].
+    """
+    cumulative = torch.softmax(logits.float(), dim=-1).cumsum(dim=-1)
+    # The sum is 1 up to rounding; scaling by it keeps the draw inside the vocabulary.
+    place = (uniforms * cumulative[:, -1]).unsqueeze(-1)
+    found = torch.searchsorted(cumulative, place, right=True).squeeze(-1)
+    return found.clamp_(max=logits.shape[-1] - 1)
+
+
+def _uniforms(seed: int, sequence: int, count: int) -> torch.Tensor:
+    """Return `count` float32 numbers in [0, 1) keyed by (seed, sequence)."""
+    digest = hashlib.sha256(f"{seed} calibration {sequence}".encode()).digest()
+    generator = numpy.random.Generator(numpy.random.Philox(key=int.from_bytes(digest[:16])))
+    return torch.from_numpy(generator.random(count, dtype=numpy.float32))
+
+
+class _GrowingLayer(DynamicLayer):
+    """Keys and values of one block, in storage that grows by `_GROWTH` positions at a time.
+
+    The parent class copies all of them for every new token.
+    """
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self._stored_keys, self._stored_values = key_states[:, :, :0], value_states[:, :, :0]
+        used = self.get_seq_length()
+        total = used + key_states.shape[-2]
+        if total > self._stored_keys.shape[-2]:
+            self._stored_keys = _grown(self._stored_keys, used, total + _GROWTH)
+            self._stored_values = _grown(self._stored_values, used, total + _GROWTH)
+        self._stored_keys[:, :, used:total] = key_states
+        self._stored_values[:, :, used:total] = value_states
+        self.keys = self._stored_keys[:, :, :total]
+        self.values = self._stored_values[:, :, :total]
+        return self.keys, self.values
+
+
+def _grown(tensor: torch.Tensor, used: int, room: int) -> torch.Tensor:
+    rows, heads, _, width = tensor.shape
+    grown = tensor.new_empty(rows, heads, room, width)
+    grown[:, :, :used] = tensor[:, :, :used]
+    return grown
