@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "held_out")
 
 _TOKENS_AT_ONCE = 8192
-_TILE = 512
+_TILE = 256
 _HEADER_BYTES_PER_MODULE = 1024
 
 
@@ -95,7 +95,7 @@ def accumulate_hessians(config: Any, job: HessianJob, base_fingerprint: str, dev
                             f"{prefix}.{name}.{split}",
                             "F32",
                             list(hessian.shape),
-                            memoryview(hessian.cpu().numpy()).cast("B"),
+                            hessian.cpu().numpy().data.cast("B"),
                         )
         file.metadata |= {
             "format": "pt",
@@ -110,7 +110,7 @@ def accumulate_hessians(config: Any, job: HessianJob, base_fingerprint: str, dev
 
 
 class _BlockWalk:
-    """Runs one block over activations, batch by batch, and accumulates what goes into its layers."""
+    """Runs one block over activations, batch by batch, and sums up what goes into its layers."""
 
     def __init__(
         self, decoder: Decoder, block: nn.Module, index: int, names: tuple[str, ...]
@@ -195,8 +195,8 @@ def _batches(activations: torch.Tensor) -> Iterator[torch.Tensor]:
 def _check_finite(hessian: torch.Tensor, module: str, job: HessianJob) -> None:
     if not torch.isfinite(hessian).all():
         raise GoodhartError(
-            f"{job.weights}: the inputs of {module} overflow on {job.tokens}; use a base dtype with "
-            "more range (bfloat16 or float32)."
+            f"{job.weights}: the inputs of {module} overflow on {job.tokens}; use a base dtype "
+            "with more range (bfloat16 or float32)."
         )
 
 

@@ -30,8 +30,8 @@ def assemble_model(
     for path, name, tensor in weights:
         if name not in missing:
             raise GoodhartError(
-                f"{path}: {name} is no weight of the model in {config}, or another shard has it too; "
-                "give each shard of one model once."
+                f"{path}: {name} is no weight of the model in {config}, or another shard has it "
+                "too; give each shard of one model once."
             )
         _place(model, name, tensor.to(device), path)
         missing.discard(name)

@@ -1,0 +1,113 @@
+"""Calibration: what a model is shown, and the Hessians of its layers' inputs, block by block."""
+
+from goodhart_gap.models.shards import BLOCK_SHARD_PATTERN, EMBEDDINGS, preceding_shard
+
+
+def shards_to_sample_from(wildcards):
+    """All base shards where the model writes its own calibration text; none otherwise."""
+    if model_of(wildcards).calibration.source != "self":
+        return []
+    return expand(
+        rules.fetch_shard.output.weights,
+        shard=model_shards(wildcards),
+        allow_missing=True,
+    )
+
+
+def shards_flag(wildcards):
+    """The option that passes the shards, where there are any."""
+    return "--shards" if shards_to_sample_from(wildcards) else ""
+
+
+def calibration_text(wildcards):
+    """The text file of a `file:` calibration source.
+
+    A missing one is not asked of Snakemake: calibration_tokens says what is wrong in one sentence.
+    """
+    kind, _, place = model_of(wildcards).calibration.source.partition(":")
+    return place if kind == "file" and Path(place).exists() else []
+
+
+def text_flag(wildcards):
+    """The option that declares the text file, where there is one."""
+    return "--text" if calibration_text(wildcards) else ""
+
+
+def what_precedes(wildcards):
+    """What the first block of a shard takes its input from: embeddings, or the shard before."""
+    model = model_of(wildcards)
+    before = preceding_shard(wildcards.shard, model.blocks, model.blocks_per_shard)
+    if before == EMBEDDINGS:
+        return "<results>/models/{model}/base/embeddings.safetensors"
+    return f"<results>/models/{{model}}/calibration/activations/{before}.safetensors"
+
+
+def precedes_flag(wildcards):
+    """The option that passes it."""
+    model = model_of(wildcards)
+    before = preceding_shard(wildcards.shard, model.blocks, model.blocks_per_shard)
+    return "--embeddings" if before == EMBEDDINGS else "--before"
+
+
+rule calibration_tokens:
+    input:
+        config=rules.fetch_model.output.config,
+        tokenizer=rules.fetch_model.output.tokenizer,
+        tokenizer_config=rules.fetch_model.output.tokenizer_config,
+        chat_template=rules.fetch_model.output.chat_template,
+        shards=shards_to_sample_from,
+        text=calibration_text,
+    output:
+        tokens="<results>/models/{model}/calibration/tokens.safetensors",
+    log:
+        "<logs>/calibration_tokens/{model}.log",
+    benchmark:
+        "<benchmarks>/calibration_tokens/{model}.jsonl"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        shards=shards_flag,
+        text=text_flag,
+        calibration=calibration_settings,
+        code=code_digest("calibration_tokens"),
+    message:
+        "Making calibration tokens of {wildcards.model}"
+    shell:
+        "python scripts/calibration_tokens.py --config {input.config} --tokenizer {input.tokenizer}"
+        " {input.tokenizer_config} {input.chat_template} {params.shards} {input.shards}"
+        " {params.text} {input.text:q} --threads {threads} --tokens {output.tokens}"
+        " --calibration {params.calibration:q} 2>&1 | tee {log}"
+
+
+rule accumulate_hessians:
+    input:
+        config=rules.fetch_model.output.config,
+        tokens=rules.calibration_tokens.output.tokens,
+        precedes=what_precedes,
+        weights=rules.fetch_shard.output.weights,
+        fingerprint=rules.fetch_shard.output.fingerprint,
+    output:
+        hessians=temp("<results>/models/{model}/calibration/hessians/{shard}.safetensors"),
+        after=temp("<results>/models/{model}/calibration/activations/{shard}.safetensors"),
+    log:
+        "<logs>/accumulate_hessians/{model}/{shard}.log",
+    benchmark:
+        "<benchmarks>/accumulate_hessians/{model}/{shard}.jsonl"
+    wildcard_constraints:
+        shard=BLOCK_SHARD_PATTERN,
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        precedes=precedes_flag,
+        code=code_digest("accumulate_hessians"),
+    message:
+        "Accumulating Hessians of {wildcards.shard} of {wildcards.model}"
+    shell:
+        "python scripts/accumulate_hessians.py --config {input.config} --tokens {input.tokens}"
+        " {params.precedes} {input.precedes} --weights {input.weights}"
+        " --fingerprint {input.fingerprint} --shard {wildcards.shard} --threads {threads}"
+        " --hessians {output.hessians} --after {output.after} 2>&1 | tee {log}"
