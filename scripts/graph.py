@@ -65,6 +65,8 @@ def _name(file: Any) -> str:
 
 
 def _text(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_text(item) for item in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 

@@ -56,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--dry-run", "-n", action="store_true", help="judge, but record nothing")
     verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
     verb.set_defaults(run=_adopt)
+
+    verb = verbs.add_parser("export", help="pack an experiment as a Workflow Run RO-Crate")
+    verb.add_argument("experiment", help="name of the experiment")
+    verb.add_argument("crate", type=Path, help="folder to make")
+    verb.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
+    verb.add_argument("--prefix", help="address that mirrors the workflow's folder (s3://...)")
+    verb.set_defaults(run=_export)
     return parser
 
 
@@ -101,6 +108,16 @@ def _adopt(arguments: argparse.Namespace) -> int:
         f"{len(adoption.adopted)} jobs are up to date, {len(adoption.stale)} are stale, "
         f"{len(adoption.absent)} have no results here",
         file=sys.stderr,
+    )
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from goodhart_gap.provenance.crate import write_crate  # rocrate is slow to import
+
+    chain = read_chain(arguments.results)
+    write_crate(
+        chain, arguments.experiment, arguments.crate, workflow=Path(), prefix=arguments.prefix
     )
     return 0
 

@@ -35,6 +35,10 @@ from goodhart_gap.provenance.redaction import redact_streams
 from goodhart_gap.settings import Settings
 
 
+HINTS = frozenset({"--threads", "--device"})
+"""Values that may differ from machine to machine without making a result stale."""
+
+
 class Script:
     """A command line whose inputs, outputs and settings are declared, hence recordable."""
 
@@ -70,10 +74,10 @@ class Script:
         optional: bool = False,
         hint: bool = False,
     ) -> None:
-        """Declare a plain value. A `hint` (threads, device) changes how fast, but not what."""
+        """Declare a plain value. A `hint` changes how fast, but not what; `HINTS` always are."""
         action = self.parser.add_argument(flag, type=kind, required=not optional)
         self.values[action.dest] = flag
-        if hint:
+        if hint or flag in HINTS:
             self.hints.add(flag)
 
     def settings(self, flag: str, model: type[Settings]) -> None:

@@ -68,9 +68,9 @@ def _job_differences(job: GraphJob, manifest: Manifest) -> Iterator[str]:
 
 def _unwitnessed(job: GraphJob, words: list[str]) -> Iterator[str]:
     """Yield the parameters that are not on the command line, which no manifest can vouch for."""
-    text = "\0".join(words)
     for name, value in job.params.items():
-        if name != "code" and value is not None and str(value) not in text:
+        parts = value if isinstance(value, list) else [value]
+        if name != "code" and not all(str(part) in words for part in parts if part is not None):
             yield f"parameter {name} is not on the command line"
 
 
