@@ -25,6 +25,13 @@ class SamplingSettings(Settings):
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """Number format of the forward pass."""
 
+    batch_size: int = Field(default=256, gt=0)
+    """Responses generated together, at most (but always whole prompts): bounds the memory."""
+
+    threads: int = Field(default=2, gt=0)
+    """CPU threads of a matrix product. Part of the settings, not of the machine or `--cores`, so
+    that the order in which sums are taken, hence every bit of the result, does not vary."""
+
 
 class GradingSettings(Settings):
     """How a response is judged."""

@@ -1,0 +1,210 @@
+"""Attention for many runs of few prompts: each prompt's keys and values are stored once.
+
+A response's attention is computed in two parts, over its prompt and over what it has generated, and
+the parts are merged by their log-sum-exp, as in cascade or "Hydragen" attention (Juravsky et al.
+2024). All sequences have generated equally many tokens, so the second part needs no padding.
+
+The parts a response's result depends on have shapes that follow from the response alone: its
+prompt's length, and how far it has come. That is what makes a response independent of the batch
+wherever the matrix kernels treat rows independently.
+
+The model is not altered: transformers lets attention be computed by a registered function, and asks
+a cache object to keep keys and values. Ours does both.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, PretrainedConfig
+
+NAME = "goodhart_shared_prefix"
+"""Name under which the attention function is registered."""
+
+_STEPS_AT_ONCE = 64
+"""Generated positions by which the storage grows."""
+
+
+def is_supported(config: PretrainedConfig, longest: int) -> bool:
+    """Whether a model's attention is plain softmax attention over up to `longest` positions."""
+    if getattr(config, "attn_logit_softcapping", None) is not None:
+        return False
+    if config.model_type not in _PLAIN:
+        return False
+    window = getattr(config, "sliding_window", None)
+    used = getattr(config, "use_sliding_window", True)
+    return window is None or not used or longest <= window
+
+
+_PLAIN = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3", "olmo2", "granite"})
+"""Architectures of which the equality with their own attention is known; see the tests."""
+
+
+class SharedPrefixCache:
+    """Keys and values of prompts (once each) and of their responses (one row each).
+
+    Call `open_prompt` and run the model on each prompt, then `start`; from there on every forward
+    pass takes one token a row. `keep` drops the rows of finished responses.
+    """
+
+    is_compileable = False
+
+    def __init__(self, layers: int) -> None:
+        self.layers = layers
+        self.prompts: list[list[tuple[Tensor, Tensor]]] = []
+        self.prompt_of_row = torch.empty(0, dtype=torch.int64)
+        self.steps = 0
+        self.keys: list[Tensor] = []
+        self.values: list[Tensor] = []
+        self.slots = torch.empty(0, dtype=torch.int64)
+        self.row_slot = torch.empty(0, dtype=torch.int64)
+        self.width = 0
+
+    def open_prompt(self) -> None:
+        """Let the next forward pass fill a new prompt."""
+        self.prompts.append([])
+
+    def start(self, prompt_of_row: Tensor) -> None:
+        """Begin generation with one row for each entry of `prompt_of_row`, sorted, int64 [rows]."""
+        self.prompt_of_row = prompt_of_row
+        self.steps = 0
+        key = self.prompts[0][0][0]
+        shape = (len(prompt_of_row), key.shape[1], 0, key.shape[3])
+        self.keys = [layer[0].new_empty(shape) for layer in self.prompts[0]]
+        self.values = [layer[1].new_empty(shape) for layer in self.prompts[0]]
+        self._arrange()
+
+    def advance(self) -> None:
+        """Make room for one more token a row; call before each forward pass of generation."""
+        if self.steps == self.keys[0].shape[2]:
+            room = self.steps + _STEPS_AT_ONCE
+            self.keys = [_grown(key, room) for key in self.keys]
+            self.values = [_grown(value, room) for value in self.values]
+        self.steps += 1
+
+    def keep(self, rows: Tensor) -> None:
+        """Keep only the given rows, int64, ascending."""
+        self.keys = [key[rows] for key in self.keys]
+        self.values = [value[rows] for value in self.values]
+        self.prompt_of_row = self.prompt_of_row[rows]
+        self._arrange()
+
+    def update(
+        self, key: Tensor, value: Tensor, layer: int, *_: Any, **__: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Store new keys and values [rows, heads, tokens, width]; called by the model."""
+        if self.steps:
+            self.keys[layer][:, :, self.steps - 1] = key[:, :, 0]
+            self.values[layer][:, :, self.steps - 1] = value[:, :, 0]
+        else:
+            self.prompts[-1].append((key.contiguous(), value.contiguous()))
+        return key, value
+
+    def get_seq_length(self, layer: int = 0) -> int:
+        """Positions before the next token; the sampler passes position ids, so this is unused."""
+        return self.steps
+
+    def attend(self, query: Tensor, layer: int, scale: float) -> Tensor:
+        """Return attention [rows, query heads, 1, width] of one new token a row."""
+        rows, heads, _, width = query.shape
+        kv_heads = self.keys[layer].shape[1]
+        # The query heads that share a key head become query positions of that head.
+        query = query.reshape(rows, kv_heads, heads // kv_heads, width)
+        own, own_log = attention(
+            query,
+            self.keys[layer][:, :, : self.steps],
+            self.values[layer][:, :, : self.steps],
+            scale,
+        )
+        prompt, prompt_log = self._attend_to_prompts(query, layer, scale)
+        weight = torch.sigmoid(own_log - prompt_log).unsqueeze(-1)
+        merged = torch.lerp(prompt.float(), own.float(), weight).to(query.dtype)
+        return merged.reshape(rows, heads, 1, width)
+
+    def _arrange(self) -> None:
+        """Lay the rows out as prompts x slots, so that a prompt serves its rows in one product."""
+        prompts, counts = torch.unique_consecutive(self.prompt_of_row, return_counts=True)
+        self.active = prompts.tolist()
+        self.bounds = [0, *counts.cumsum(0).tolist()]
+
+    def _attend_to_prompts(self, query: Tensor, layer: int, scale: float) -> tuple[Tensor, Tensor]:
+        rows, kv_heads, group, width = query.shape
+        result, logs = torch.empty_like(query), query.new_empty(query.shape[:3], dtype=torch.float)
+        for prompt, start, end in zip(self.active, self.bounds, self.bounds[1:], strict=False):
+            key, value = self.prompts[prompt][layer]
+            stacked = query[start:end].transpose(0, 1).reshape(1, kv_heads, -1, width)
+            part, log = attention(stacked, key, value, scale)
+            result[start:end] = part.view(kv_heads, end - start, group, width).transpose(0, 1)
+            logs[start:end] = log.view(kv_heads, end - start, group).transpose(0, 1)
+        return result, logs
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Return softmax(q k^T scale) v, [.., queries, width], and the log-sum-exp, float32 [.., queries].
+
+    All of [batch, heads, positions, width]; every query sees every key.
+    """
+    if query.device.type == "cpu":
+        result, log = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            query, key, value, scale=scale
+        )
+        return result, log
+    scores = torch.matmul(query, key.transpose(-1, -2)).float() * scale
+    log = torch.logsumexp(scores, dim=-1)
+    return torch.matmul(torch.exp(scores - log.unsqueeze(-1)).to(value.dtype), value), log
+
+
+def _attention_function(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Compute attention as transformers asks for it: over a prompt, or over a cache's rows."""
+    cache = current_cache()
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if cache.steps:
+        result = cache.attend(query, int(module.layer_idx), scale)  # type: ignore[arg-type]
+    else:
+        result = torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True, scale=scale, enable_gqa=True
+        )
+    return result.transpose(1, 2).contiguous(), None
+
+
+_current: list[SharedPrefixCache] = []
+
+
+def current_cache() -> SharedPrefixCache:
+    """Return the cache of the generation that is under way."""
+    return _current[-1]
+
+
+class serving:
+    """Context in which a model's attention is served by a cache."""
+
+    def __init__(self, model: Any, cache: SharedPrefixCache) -> None:
+        self.model, self.cache = model, cache
+
+    def __enter__(self) -> SharedPrefixCache:
+        self.before = self.model.config._attn_implementation
+        self.model.config._attn_implementation = NAME
+        _current.append(self.cache)
+        return self.cache
+
+    def __exit__(self, *_: object) -> None:
+        self.model.config._attn_implementation = self.before
+        _current.pop()
+
+
+def _grown(tensor: Tensor, room: int) -> Tensor:
+    rows, heads, used, width = tensor.shape
+    grown = tensor.new_empty(rows, heads, room, width)
+    grown[:, :, :used] = tensor
+    return grown
+
+
+AttentionInterface.register(NAME, _attention_function)
