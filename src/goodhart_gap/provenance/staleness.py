@@ -70,7 +70,8 @@ def _unwitnessed(job: GraphJob, words: list[str]) -> Iterator[str]:
     """Yield the parameters that are not on the command line, which no manifest can vouch for."""
     for name, value in job.params.items():
         parts = value if isinstance(value, list) else [value]
-        if name != "code" and not all(str(part) in words for part in parts if part is not None):
+        told = [str(part) for part in parts if part not in (None, "")]
+        if name != "code" and not all(part in words for part in told):
             yield f"parameter {name} is not on the command line"
 
 

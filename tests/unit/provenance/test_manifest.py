@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.provenance import hashing
 from goodhart_gap.provenance.code_digest import code_digest
 from goodhart_gap.provenance.hashing import sha256_file
 from goodhart_gap.provenance.manifest import logical_path, manifest_path, read_manifest
@@ -143,3 +144,17 @@ def test_a_copy_of_an_s3_object_has_its_manifest_among_the_results():
     copy = Path(".snakemake/storage/s3/bucket/prefix/results/models/m/base/a.safetensors")
     assert manifest_path(copy) == Path("results/models/m/base/a.safetensors.prov.json")
     assert logical_path(copy) == "results/models/m/base/a.safetensors"
+
+
+def test_a_large_source_is_read_once(project, monkeypatch):
+    monkeypatch.setattr(hashing, "KEPT_BYTES", 4)
+    path = Path("tasks.txt")
+    digest = hashing.sha256_source(path)
+    assert digest == sha256_file(path)
+    monkeypatch.setattr(hashing, "sha256_file", lambda path: pytest.fail("read again"))
+    assert hashing.sha256_source(path) == digest
+    monkeypatch.undo()
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(hashing, "KEPT_BYTES", 4)
+    path.write_text("other task")
+    assert hashing.sha256_source(path) == sha256_file(path) != digest
