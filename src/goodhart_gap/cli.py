@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.files import write_text
+from goodhart_gap.files import write_json, write_text
 from goodhart_gap.provenance.adopt import adopt, judge
 from goodhart_gap.provenance.chain import read_chain
 from goodhart_gap.provenance.graph import read_graph
 from goodhart_gap.provenance.picture import chain_svg
+from goodhart_gap.provenance.plan import make_plan, plan_text, read_plan_settings
 from goodhart_gap.provenance.redaction import redact_streams
 from goodhart_gap.provenance.trace import artifact_named, chain_text, find_numbers
 from goodhart_gap.provenance.verify import verify
@@ -56,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--dry-run", "-n", action="store_true", help="judge, but record nothing")
     verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
     verb.set_defaults(run=_adopt)
+
+    verb = verbs.add_parser("plan", help="what would run, why, for how long, at what price")
+    verb.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
+    verb.add_argument("--rates", type=Path, default=Path("config/plan.yaml"), help="rates, prices")
+    verb.add_argument("--json", type=Path, help="write the plan as JSON, job by job, too")
+    verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
+    verb.set_defaults(run=_plan)
 
     verb = verbs.add_parser("export", help="pack an experiment as a Workflow Run RO-Crate")
     verb.add_argument("experiment", help="name of the experiment")
@@ -109,6 +117,17 @@ def _adopt(arguments: argparse.Namespace) -> int:
         f"{len(adoption.absent)} have no results here",
         file=sys.stderr,
     )
+    return 0
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    settings = read_plan_settings(arguments.rates)
+    graph = read_graph(arguments.options)
+    chain = read_chain(arguments.results, empty=True)
+    plan = make_plan(graph, chain, settings, arguments.results)
+    print(plan_text(plan), end="")
+    if arguments.json:
+        write_json(arguments.json, plan.as_json())
     return 0
 
 

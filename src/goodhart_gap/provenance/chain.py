@@ -91,12 +91,12 @@ class Chain:
         return list(found)
 
 
-def read_chain(root: Path) -> Chain:
+def read_chain(root: Path, *, empty: bool = False) -> Chain:
     """Read every manifest under `root`; hidden files are ignored.
 
-    Raises GoodhartError if there is no such folder, or no manifest in it.
+    Raises GoodhartError if there is no such folder or no manifest in it, unless `empty` allows it.
     """
-    if not root.is_dir():
+    if not root.is_dir() and not empty:
         raise GoodhartError(f"{root}: no such folder; give the folder of the results.")
     chain = Chain(root)
     manifests: list[Path] = []
@@ -115,7 +115,7 @@ def read_chain(root: Path) -> Chain:
             chain.entries[manifest.artifact] = Entry(manifest, artifact_of(path))
     recorded = {artifact_of(path) for path in manifests}
     chain.unrecorded = [path for path in files if path not in recorded]
-    if not manifests:
+    if not manifests and not empty:
         raise GoodhartError(f"{root}: holds no manifest ({SUFFIX}); run the workflow first.")
     return chain
 

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.provenance.code_digest import SCRIPTS
 
+_NOISE = ("Using ", "Building DAG", "host:", "Assuming ")
+"""Starts of the lines that Snakemake prints whatever happens."""
+
 _ENDS_A_COMMAND = frozenset({">", ">>", "2>", "2>&1", "|", "&&", "||", ";"})
 
 
@@ -93,5 +96,6 @@ def _run_adapter(verb: str, path: Path, options: Sequence[str]) -> None:
     command = [sys.executable, str(SCRIPTS / "graph.py"), verb, str(path), *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        text = " ".join((result.stderr or result.stdout).split())
+        told = (result.stderr or result.stdout).splitlines()
+        text = " ".join(" ".join(line for line in told if not line.startswith(_NOISE)).split())
         raise GoodhartError(f"snakemake {shlex.join(options)}: no graph: {text or 'no message'}")

@@ -42,12 +42,13 @@ def differences(job: GraphJob, chain: Chain, hashes: Hashes) -> list[str]:
             return [f"{path} has no intact manifest"]
         if entry.file.is_file() and hashes.of(entry.file) != entry.manifest.output.sha256:
             found.append(f"{path} has other bytes than its manifest says")
-        found += _job_differences(job, entry.manifest)
+        found += job_differences(job, entry.manifest)
         found += _input_differences(job, entry.manifest, chain, hashes)
     return list(dict.fromkeys(found))
 
 
-def _job_differences(job: GraphJob, manifest: Manifest) -> Iterator[str]:
+def job_differences(job: GraphJob, manifest: Manifest) -> Iterator[str]:
+    """Yield how script, code, settings and values differ; reads no artifact."""
     called = job.script()
     if called is None or called[0].stem != manifest.job.script:
         yield f"made by {manifest.job.script}, not by {called[0].stem if called else job.rule}"

@@ -1,0 +1,225 @@
+"""What a job has to do, from sizes alone: operations, bytes over the network, bytes of output.
+
+Weight matrices of a block (h hidden, q queries, k keys, i intermediate): q/o h x q, k/v h x k,
+gate/up/down h x i. A matrix of m rows and n columns costs to compress
+
+    n^3 / 3                      Cholesky factor of its Hessian
+    + iterations (2 m n^2        error feedback, column by column
+    + 8 m n r)                   low-rank fit of rank r
+
+and its Hessian 2 t n^2 for t tokens. A forward pass costs 2 operations a weight and token.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goodhart_gap.provenance.graph import Graph, GraphJob
+from goodhart_gap.provenance.settings import ModelSizes, PlanSettings
+
+DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+_SHARD = re.compile(r"blocks(\d+)-(\d+)")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one job has to do; all zero but for the start where nothing is known."""
+
+    start_s: float
+    flops: float = 0.0
+    memory_bytes: float = 0.0
+    """Bytes that pass through the device's memory (decoding is bound by them)."""
+    network_bytes: float = 0.0
+    disk_bytes: float = 0.0
+    output_bytes: float = 0.0
+
+    def seconds(self, settings: PlanSettings, *, gpus: int, cores: int) -> float:
+        """Return how long it takes on `gpus` GPUs, or on `cores` CPU cores where there is none."""
+        device, count = (settings.gpu, gpus) if gpus else (settings.cpu_core, cores)
+        compute = max(
+            self.flops / (device.flops_per_s * count),
+            self.memory_bytes / (device.memory_bytes_per_s * count),
+        )
+        network = self.network_bytes / settings.network_bytes_per_s
+        return self.start_s + compute + network + self.disk_bytes / settings.disk_bytes_per_s
+
+
+class Workload:
+    """The work of every job of a graph, from its config and the sizes of its models."""
+
+    def __init__(self, graph: Graph, settings: PlanSettings, results: Path) -> None:
+        self._config = graph.config
+        self._settings = settings
+        self._results = results
+        self._sizes: dict[str, ModelSizes | None] = {}
+
+    def model(self, job: GraphJob) -> str | None:
+        """Return the name of the model a job works on."""
+        if "model" in job.wildcards:
+            return job.wildcards["model"]
+        experiment = self._config.get("experiments", {}).get(job.wildcards.get("experiment"), {})
+        return experiment.get("model")
+
+    def work(self, job: GraphJob) -> Work:
+        """Return what a job has to do."""
+        model = self.model(job)
+        sizes = self._model_sizes(model) if model else None
+        kind = _WORK.get(job.rule)
+        if kind is None or sizes is None or model is None:
+            return Work(self._settings.job_start_s)
+        return kind(job, sizes, self._config["models"][model], self._config, self._settings)
+
+    def _model_sizes(self, model: str) -> ModelSizes | None:
+        """Return the sizes from the fetched config.json, else from the settings, else None."""
+        if model not in self._sizes:
+            path = self._results / "models" / model / "base" / "config.json"
+            known = self._settings.models.get(model)
+            self._sizes[model] = _sizes_of(json.loads(path.read_text())) if path.exists() else known
+        return self._sizes[model]
+
+
+def _sizes_of(config: dict[str, Any]) -> ModelSizes:
+    heads = config["num_attention_heads"]
+    size = config.get("head_dim") or config["hidden_size"] // heads
+    return ModelSizes(
+        hidden=config["hidden_size"],
+        intermediate=config["intermediate_size"],
+        queries=heads * size,
+        keys=config.get("num_key_value_heads", heads) * size,
+        vocabulary=config["vocab_size"],
+        tied=config.get("tie_word_embeddings", False),
+    )
+
+
+def _matrices(sizes: ModelSizes) -> Iterator[tuple[int, int]]:
+    """Yield rows and columns of each weight matrix of a block."""
+    hidden = sizes.hidden
+    yield from ((sizes.queries, hidden), (sizes.keys, hidden), (sizes.keys, hidden))
+    yield (hidden, sizes.queries)
+    yield from ((sizes.intermediate, hidden), (sizes.intermediate, hidden))
+    yield (hidden, sizes.intermediate)
+
+
+def _block_weights(sizes: ModelSizes) -> int:
+    return sum(rows * columns for rows, columns in _matrices(sizes))
+
+
+def _embedding_weights(sizes: ModelSizes) -> int:
+    return sizes.vocabulary * sizes.hidden * (1 if sizes.tied else 2)
+
+
+def _blocks(job: GraphJob) -> int:
+    match = _SHARD.fullmatch(job.wildcards.get("shard", ""))
+    return int(match[2]) - int(match[1]) + 1 if match else 0
+
+
+def _model_weights(sizes: ModelSizes, model: dict[str, Any]) -> int:
+    return model["blocks"] * _block_weights(sizes) + _embedding_weights(sizes)
+
+
+def _tokens(model: dict[str, Any]) -> int:
+    calibration = model.get("calibration", {})
+    return int(calibration.get("sequences", 128) * calibration.get("sequence_length", 256))
+
+
+def _fetch_shard(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    weights = _blocks(job) * _block_weights(sizes) or _embedding_weights(sizes)
+    size = weights * DTYPE_BYTES[model.get("dtype", "bfloat16")]
+    local = not model["source"].startswith("hf:")
+    return Work(
+        settings.model_start_s,
+        network_bytes=0 if local else size,
+        disk_bytes=2 * size,
+        output_bytes=size,
+    )
+
+
+def _calibration_tokens(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    if model.get("calibration", {}).get("source", "self") != "self":
+        return Work(settings.model_start_s, output_bytes=4 * _tokens(model))
+    calibration = model.get("calibration", {})
+    weights = _model_weights(sizes, model)
+    steps = calibration.get("sequence_length", 256)
+    batches = -(-calibration.get("sequences", 128) // settings.batch)
+    return Work(
+        settings.model_start_s,
+        flops=2.0 * weights * _tokens(model),
+        memory_bytes=2.0 * weights * steps * batches,
+        disk_bytes=2.0 * weights,
+        output_bytes=4 * _tokens(model),
+    )
+
+
+def _accumulate_hessians(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    tokens, blocks = _tokens(model), _blocks(job)
+    # One Hessian for q/k/v, one each for o, gate/up and down.
+    widths = (sizes.hidden, sizes.queries, sizes.hidden, sizes.intermediate)
+    hessians = sum(width**2 for width in widths)
+    return Work(
+        settings.model_start_s,
+        flops=blocks * 2.0 * tokens * (_block_weights(sizes) + hessians),
+        disk_bytes=blocks * (2.0 * _block_weights(sizes) + 8.0 * hessians),
+        output_bytes=blocks * 8.0 * hessians + 4.0 * tokens * sizes.hidden,
+    )
+
+
+def _compress_shard(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    how = config["conditions"].get(job.wildcards["condition"], {}).get("compress") or {}
+    bits, rank = how.get("bits", 4), how.get("rank", 16)
+    iterations, factor_bits = how.get("iterations", 2), how.get("factor_bits", 4)
+    flops = packed = 0.0
+    for rows, columns in _matrices(sizes):
+        flops += columns**3 / 3 + iterations * (
+            2.0 * rows * columns**2 + 8.0 * rows * columns * rank
+        )
+        packed += rows * columns * bits / 8 + rank * (rows + columns) * factor_bits / 8
+    blocks = _blocks(job)
+    return Work(
+        settings.model_start_s,
+        flops=blocks * flops,
+        disk_bytes=blocks * (2.0 * _block_weights(sizes) + packed),
+        output_bytes=blocks * packed,
+    )
+
+
+def _sample_responses(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    experiment = config["experiments"][job.wildcards["experiment"]]
+    runs = int(job.wildcards["last"]) - int(job.wildcards["first"]) + 1
+    responses = 2 * runs * _task_count(experiment["tasks"])
+    steps = experiment.get("sampling", {}).get("max_new_tokens", 256)
+    weights = _model_weights(sizes, model)
+    return Work(
+        settings.model_start_s,
+        flops=2.0 * weights * responses * (settings.prompt_tokens + steps),
+        memory_bytes=2.0 * weights * steps * -(-responses // settings.batch),
+        disk_bytes=2.0 * weights,
+        output_bytes=responses * steps * 5.0,
+    )
+
+
+def _task_count(tasks: str) -> int:
+    """Return the number of tasks of a set, by the number at the end of its name, else 20."""
+    match = re.search(r"(\d+)$", Path(tasks).stem)
+    return int(match[1]) if match else 20
+
+
+_WORK = {
+    "fetch_shard": _fetch_shard,
+    "calibration_tokens": _calibration_tokens,
+    "accumulate_hessians": _accumulate_hessians,
+    "compress_shard": _compress_shard,
+    "sample_responses": _sample_responses,
+}
