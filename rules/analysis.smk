@@ -48,6 +48,11 @@ def equivalence_margin(wildcards):
     return experiment_of(wildcards).statistics.equivalence_margin
 
 
+def power_target(wildcards):
+    """Power at which an effect counts as detectable."""
+    return experiment_of(wildcards).statistics.power_target
+
+
 def baseline_of(wildcards):
     """The condition the others are compared with."""
     return experiment_of(wildcards).baseline
@@ -144,6 +149,30 @@ rule test_hypotheses:
         " --transitions {output.transitions} --flips {output.flips} > {log} 2>&1"
 
 
+rule simulate_power:
+    input:
+        table=rules.aggregate.output.table,
+    output:
+        power="<results>/{experiment}/tables/power.csv",
+    log:
+        "<logs>/simulate_power/{experiment}.log",
+    benchmark:
+        "<benchmarks>/simulate_power/{experiment}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        design=experiment_design,
+        statistics=statistics_settings,
+        code=code_digest("simulate_power"),
+    message:
+        "Simulate larger experiments than {wildcards.experiment}"
+    shell:
+        "python scripts/simulate_power.py --table {input.table} --design {params.design:q}"
+        " --statistics {params.statistics:q} --power {output.power} > {log} 2>&1"
+
+
 rule draw_figures:
     input:
         quadrants=rules.aggregate.output.quadrants,
@@ -152,12 +181,14 @@ rule draw_figures:
         comparisons=rules.test_hypotheses.output.comparisons,
         transitions=rules.test_hypotheses.output.transitions,
         flips=rules.test_hypotheses.output.flips,
+        power=rules.simulate_power.output.power,
     output:
         quadrants="<results>/{experiment}/figures/quadrants.svg",
         tasks="<results>/{experiment}/figures/tasks.svg",
         differences="<results>/{experiment}/figures/differences.svg",
         flow="<results>/{experiment}/figures/flow.svg",
         flips="<results>/{experiment}/figures/flips.svg",
+        power="<results>/{experiment}/figures/power.svg",
     log:
         "<logs>/draw_figures/{experiment}.log",
     benchmark:
@@ -169,6 +200,7 @@ rule draw_figures:
     params:
         baseline=baseline_of,
         margin=equivalence_margin,
+        power_target=power_target,
         code=code_digest("draw_figures"),
     message:
         "Draw the figures of {wildcards.experiment}"
@@ -176,6 +208,7 @@ rule draw_figures:
         "python scripts/draw_figures.py --quadrants {input.quadrants} --by-task {input.by_task}"
         " --by-category {input.by_category} --comparisons {input.comparisons}"
         " --flips {input.flips} --transitions {input.transitions} --baseline {params.baseline:q}"
-        " --margin {params.margin} --quadrants-figure {output.quadrants}"
+        " --margin {params.margin} --power {input.power} --power-target {params.power_target}"
+        " --power-figure {output.power} --quadrants-figure {output.quadrants}"
         " --tasks-figure {output.tasks} --differences-figure {output.differences}"
         " --flips-figure {output.flips} --flow-figure {output.flow} > {log} 2>&1"

@@ -50,9 +50,16 @@ def base_fingerprint(wildcards):
     return []
 
 
-def fingerprint_option(wildcards, input):
-    """The command line option that passes the fingerprint, where there is one."""
-    return f"--fingerprint {input.fingerprint}" if input.fingerprint else ""
+def pilot_rates(wildcards):
+    """The rates of the experiment's pilot, where it has one."""
+    pilot = experiment_of(wildcards).pilot
+    return f"<results>/{pilot}/tables/rates.csv" if pilot else []
+
+
+def optional_inputs(wildcards, input):
+    """The command line options that pass the inputs not every experiment has."""
+    named = {"--fingerprint": input.fingerprint, "--pilot": input.pilot}
+    return " ".join(f"{option} {path}" for option, path in named.items() if path)
 
 
 rule write_analysis:
@@ -69,6 +76,8 @@ rule write_analysis:
         influence=rules.test_hypotheses.output.influence,
         transitions=rules.test_hypotheses.output.transitions,
         flips=rules.test_hypotheses.output.flips,
+        power=rules.simulate_power.output.power,
+        pilot=pilot_rates,
         figures=rules.draw_figures.output,
         fingerprint=base_fingerprint,
     output:
@@ -84,7 +93,7 @@ rule write_analysis:
     params:
         facts=experiment_facts,
         statistics=statistics_settings,
-        fingerprint=fingerprint_option,
+        optional=optional_inputs,
         code=code_digest("write_analysis"),
     message:
         "Write the analysis of {wildcards.experiment}"
@@ -94,5 +103,6 @@ rule write_analysis:
         " --responses {input.responses} --coverage {input.coverage} --seeds {input.seeds}"
         " --comparisons {input.comparisons} --categories {input.categories}"
         " --influence {input.influence} --transitions {input.transitions} --flips {input.flips}"
-        " --figures {input.figures} {params.fingerprint} --facts {params.facts:q}"
+        " --power {input.power}"
+        " --figures {input.figures} {params.optional} --facts {params.facts:q}"
         " --statistics {params.statistics:q} --document {output.document} > {log} 2>&1"

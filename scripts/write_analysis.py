@@ -13,6 +13,7 @@ for table in TABLES:
     script.input(f"--{table.replace('_', '-')}")
 script.input("--figures", many=True)
 script.input("--fingerprint", optional=True)
+script.input("--pilot", optional=True)
 script.settings("--facts", ExperimentFacts)
 script.settings("--statistics", StatisticsSettings)
 script.output("--document")
@@ -21,7 +22,11 @@ script.output("--document")
 def main(args: argparse.Namespace) -> None:
     tables = {table: read_rows(getattr(args, table)) for table in TABLES}
     context = analysis_context(
-        tables, args.facts, args.statistics, count_parameters(args.fingerprint)
+        tables,
+        args.facts,
+        args.statistics,
+        parameters=count_parameters(args.fingerprint),
+        pilot=read_rows(args.pilot) if args.pilot else [],
     )
     write_document(args.document, "ANALYSIS.md.jinja", context)
 

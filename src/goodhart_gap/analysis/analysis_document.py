@@ -23,6 +23,7 @@ TABLES = (
     "influence",
     "transitions",
     "flips",
+    "power",
 )
 """Tables ANALYSIS.md reads."""
 
@@ -42,9 +43,14 @@ def analysis_context(
     tables: dict[str, Rows],
     facts: ExperimentFacts,
     settings: StatisticsSettings,
+    *,
     parameters: int | None,
+    pilot: Rows,
 ) -> dict[str, Any]:
-    """Return the context of ANALYSIS.md.jinja; `parameters` is the model's number of weights."""
+    """Return the context of ANALYSIS.md.jinja; `parameters` is the model's number of weights.
+
+    `pilot` holds the rates of an earlier experiment, or nothing.
+    """
     rates, coverage = tables["rates"], tables["coverage"]
     tasks = coverage[0]["tasks"]
     clusters = max(row["tasks"] for row in rates)
@@ -55,6 +61,9 @@ def analysis_context(
         "settings": settings,
         "one": one,
         "where": where,
+        "pilot": pilot,
+        "power_designs": _designs(tables["power"]),
+        "power_answers": _power_answers(tables["power"], settings),
         "one_digit": 1,
         "flip_kinds": FLIP_KINDS,
         "single_seed": len(facts.seeds) == 1,
@@ -90,6 +99,36 @@ def count_parameters(fingerprint: Path | None) -> int | None:
         return None
     shards = read_json(fingerprint)["shards"].values()
     return sum(prod(tensor["shape"]) for shard in shards for tensor in shard["tensors"].values())
+
+
+def _designs(power: Rows) -> list[tuple[int, int]]:
+    """The simulated designs as (tasks, runs), in order."""
+    rows = where(power, kind="simulated")
+    return list(dict.fromkeys((row["tasks"], row["runs"]) for row in rows))
+
+
+def _power_answers(power: Rows, settings: StatisticsSettings) -> Rows:
+    """For every condition, estimand and change: power a design, and the smallest that suffices."""
+    grouped: dict[tuple[Any, ...], Rows] = {}
+    for row in where(power, kind="simulated"):
+        key = (row["condition"], row["estimand"], row["change"])
+        grouped.setdefault(key, []).append(row)
+    return [
+        {
+            "condition": condition,
+            "estimand": estimand,
+            "change": change,
+            "rows": rows,
+            "enough": smallest_design(rows, settings.power_target),
+        }
+        for (condition, estimand, change), rows in grouped.items()
+    ]
+
+
+def smallest_design(rows: Rows, target: float) -> dict[str, Any] | None:
+    """Return the design with the fewest evaluations whose power reaches the target, or None."""
+    enough = [row for row in rows if row["power"] is not None and row["power"] >= target]
+    return min(enough, key=lambda row: (row["evaluations"], row["tasks"]), default=None)
 
 
 def _truncated(responses: Rows, settings: StatisticsSettings) -> Rows:

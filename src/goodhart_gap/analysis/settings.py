@@ -73,7 +73,7 @@ class StatisticsSettings(Settings):
     )
     """Designs compared by the power simulation."""
 
-    power_simulations: int = Field(default=2000, gt=0)
+    power_simulations: int = Field(default=1000, gt=0)
     """Simulated experiments a design and change."""
 
 

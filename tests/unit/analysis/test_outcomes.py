@@ -83,7 +83,7 @@ def test_refuses_a_wrong_quadrant(tmp_path, change, words):
 
 def test_refuses_the_same_evaluation_twice(tmp_path):
     paths = [write_run(tmp_path, [outcome()]), write_run(tmp_path, [outcome()])]
-    with pytest.raises(GoodhartError, match="task 'a' of condition 'baseline'.* more than once"):
+    with pytest.raises(GoodhartError, match=r"task 'a' of condition 'baseline'.* more than once"):
         read_outcomes(paths)
 
 

@@ -176,7 +176,7 @@ def test_a_wrong_fact_is_refused_with_its_line(tmp_path, column, value, words):
 def test_a_repeated_fact_is_refused(tmp_path):
     facts = facts_from_published(published(), "uniform", {}, "f.json")
     write_facts(tmp_path / "facts.csv", facts * 2)
-    with pytest.raises(GoodhartError, match="'unit_chain'.* stands twice"):
+    with pytest.raises(GoodhartError, match=r"'unit_chain'.* stands twice"):
         read_facts(tmp_path / "facts.csv")
 
 

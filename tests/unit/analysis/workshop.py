@@ -14,9 +14,10 @@ from goodhart_gap.analysis.csv_tables import read_rows, write_csv
 from goodhart_gap.analysis.documents import render
 from goodhart_gap.analysis.flips import flip_table, transition_table
 from goodhart_gap.analysis.outcomes import COLUMNS, check_outcomes, select_conditions
+from goodhart_gap.analysis.power import power_table
 from goodhart_gap.analysis.quadrants import quadrant_of
 from goodhart_gap.analysis.records import outcomes_of_run, read_facts
-from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
+from goodhart_gap.analysis.settings import Design, ExperimentFacts, StatisticsSettings
 from goodhart_gap.analysis.tables import (
     count_table,
     coverage_table,
@@ -31,7 +32,12 @@ ROOT = Path(__file__).parents[3]
 RECORDS = ROOT / "config/records"
 PUBLISHED = Path(os.environ.get("GOODHART_PUBLISHED", ROOT / "../shared/published"))
 
-QUICK = StatisticsSettings(bootstrap_resamples=200, permutations=499)
+QUICK = StatisticsSettings(
+    bootstrap_resamples=200,
+    permutations=499,
+    power_simulations=20,
+    power_designs=(Design(tasks=20, runs=5), Design(tasks=100, runs=1)),
+)
 """Settings that make the resampling fast; everything else is the default."""
 
 
@@ -119,6 +125,7 @@ def analyse(
     facts: ExperimentFacts | None = None,
     settings: StatisticsSettings = QUICK,
     parameters: int | None = 134515008,
+    pilot: list[dict[str, Any]] | None = None,
 ) -> str:
     """Go from outcomes to the text of ANALYSIS.md, through CSV files in `folder`."""
     facts = facts or facts_about(outcomes)
@@ -137,12 +144,14 @@ def analyse(
         "influence": influence_table(outcomes, facts, settings),
         "transitions": transition_table(outcomes, facts),
         "flips": flip_table(outcomes, facts, settings),
+        "power": power_table(outcomes, facts, settings),
     }
     rows = {}
     for name, table in tables.items():
         write_csv(folder / f"{name}.csv", table)
         rows[name] = read_rows(folder / f"{name}.csv")
-    return render("ANALYSIS.md.jinja", analysis_context(rows, facts, settings, parameters))
+    context = analysis_context(rows, facts, settings, parameters=parameters, pilot=pilot or [])
+    return render("ANALYSIS.md.jinja", context)
 
 
 def write_record_outcomes(record: Path, folder: Path, runs: int) -> list[Path]:
