@@ -1,6 +1,6 @@
 """Sampling responses from a transformers causal language model, many at once.
 
-    responses = sample(model, tokenizer, prompts, runs=range(5), seed=42, settings=SamplingSettings())
+    records = sample(model, tokenizer, prompts, runs=range(5), seed=42, settings=settings)
 
 Every prompt is run through the model once; its runs share the result. Responses that are finished
 leave the batch. What holds, and is tested:
@@ -16,7 +16,7 @@ leave the batch. What holds, and is tested:
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from goodhart_gap.errors import GoodhartError
 from goodhart_gap.evaluation import shared_prefix
 from goodhart_gap.evaluation.nucleus import draw
 from goodhart_gap.evaluation.randomness import uniforms
-from goodhart_gap.evaluation.settings import SamplingSettings
+from goodhart_gap.evaluation.sampling_settings import SamplingSettings
 
 log = logging.getLogger(__name__)
 
@@ -150,9 +150,7 @@ class _Generator:
         count = settings.max_new_tokens
         self.uniforms = torch.stack(
             [
-                torch.from_numpy(
-                    uniforms(seed, row.prompt.task, row.run, row.prompt.role, count)
-                )
+                torch.from_numpy(uniforms(seed, row.prompt.task, row.run, row.prompt.role, count))
                 for row in rows
             ]
         )
@@ -174,6 +172,7 @@ class _Generator:
             else:
                 response.tokens.append(token)
                 self.progress.tokens += 1
+        self.step += 1
         self.progress.report()
         return tokens
 
@@ -187,7 +186,7 @@ def _generate_shared(model: Any, encoded: list[list[int]], generator: _Generator
     cache = shared_prefix.SharedPrefixCache(model.config.num_hidden_layers)
     runs = len(generator.rows) // len(encoded)
     device = generator.device
-    with shared_prefix.serving(model, cache):
+    with shared_prefix.Serving(model, cache):
         first = []
         for ids in encoded:
             cache.open_prompt()
@@ -205,7 +204,7 @@ def _generate_shared(model: Any, encoded: list[list[int]], generator: _Generator
         rows = list(range(len(generator.rows)))
         tokens = torch.tensor(generator.choose(logits, rows), device=device)
         cache.start(prompt_of_row)
-        for generator.step in range(1, generator.settings.max_new_tokens):
+        for _ in range(1, generator.settings.max_new_tokens):
             kept = [place for place, row in enumerate(rows) if not generator.is_done(row)]
             if not kept:
                 break
@@ -245,7 +244,7 @@ def _generate_own(model: Any, encoded: list[list[int]], generator: _Generator) -
     tokens = torch.tensor(
         generator.choose(result.logits[:, -1].repeat_interleave(runs, dim=0), rows), device=device
     )
-    for generator.step in range(1, generator.settings.max_new_tokens):
+    for _ in range(1, generator.settings.max_new_tokens):
         kept = [place for place, row in enumerate(rows) if not generator.is_done(row)]
         if not kept:
             break
@@ -279,12 +278,19 @@ class _Progress:
             left = f", about {elapsed * (self.total - self.finished) / self.finished:.0f} s left"
         log.info(
             "%d of %d responses, %d tokens, %.0f tokens/s%s",
-            self.finished, self.total, self.tokens, rate, left,
+            self.finished,
+            self.total,
+            self.tokens,
+            rate,
+            left,
         )
 
 
 def _check_room(
-    model: Any, prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]], settings: SamplingSettings
+    model: Any,
+    prompts: Sequence[Prompt],
+    encoded: Sequence[Sequence[int]],
+    settings: SamplingSettings,
 ) -> None:
     room = getattr(model.config, "max_position_embeddings", None)
     for prompt, ids in zip(prompts, encoded, strict=True):
@@ -294,9 +300,3 @@ def _check_room(
                 f"max_new_tokens = {settings.max_new_tokens} exceeds the model's {room} positions; "
                 "lower max_new_tokens."
             )
-
-
-def iterate_prompts(rows: Iterable[dict[str, str]]) -> Iterator[Prompt]:
-    """Yield the prompts of the lines of `prompts.jsonl`."""
-    for row in rows:
-        yield Prompt(row["task"], row["role"], row["prompt"])

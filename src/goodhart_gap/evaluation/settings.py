@@ -1,40 +1,6 @@
-"""Settings of sampling and of grading."""
+"""Settings of sampling and of grading, which live apart so that neither makes the other stale."""
 
-from typing import Literal
+from goodhart_gap.evaluation.grading_settings import GradingSettings
+from goodhart_gap.evaluation.sampling_settings import SamplingSettings
 
-from pydantic import Field
-
-from goodhart_gap.settings import Settings
-
-
-class SamplingSettings(Settings):
-    """How a response is drawn from the model."""
-
-    temperature: float = Field(default=0.3, ge=0)
-    """Softmax temperature; 0 takes the most probable token."""
-
-    top_p: float = Field(default=0.9, gt=0, le=1)
-    """Nucleus: the smallest set of tokens with at least this probability is drawn from."""
-
-    max_new_tokens: int = Field(default=256, gt=0)
-    """A response is cut at this many tokens, and marked as cut."""
-
-    system_prompt: str | None = None
-    """System message; leave out for the chat template's own default."""
-
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    """Number format of the forward pass."""
-
-    batch_size: int = Field(default=256, gt=0)
-    """Responses generated together, at most (but always whole prompts): bounds the memory."""
-
-    threads: int = Field(default=2, gt=0)
-    """CPU threads of a matrix product. Part of the settings, not of the machine or `--cores`, so
-    that the order in which sums are taken, hence every bit of the result, does not vary."""
-
-
-class GradingSettings(Settings):
-    """How a response is judged."""
-
-    grader: Literal["concepts", "legacy"] = "concepts"
-    """`concepts`: typed answers and concept coverage; `legacy`: the original's rules, restated."""
+__all__ = ["GradingSettings", "SamplingSettings"]

@@ -12,6 +12,7 @@ The model is not altered: transformers lets attention be computed by a registere
 a cache object to keep keys and values. Ours does both.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -56,9 +57,6 @@ class SharedPrefixCache:
         self.steps = 0
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
-        self.slots = torch.empty(0, dtype=torch.int64)
-        self.row_slot = torch.empty(0, dtype=torch.int64)
-        self.width = 0
 
     def open_prompt(self) -> None:
         """Let the next forward pass fill a new prompt."""
@@ -128,9 +126,9 @@ class SharedPrefixCache:
         self.bounds = [0, *counts.cumsum(0).tolist()]
 
     def _attend_to_prompts(self, query: Tensor, layer: int, scale: float) -> tuple[Tensor, Tensor]:
-        rows, kv_heads, group, width = query.shape
+        _, kv_heads, group, width = query.shape
         result, logs = torch.empty_like(query), query.new_empty(query.shape[:3], dtype=torch.float)
-        for prompt, start, end in zip(self.active, self.bounds, self.bounds[1:], strict=False):
+        for prompt, (start, end) in zip(self.active, pairwise(self.bounds), strict=True):
             key, value = self.prompts[prompt][layer]
             stacked = query[start:end].transpose(0, 1).reshape(1, kv_heads, -1, width)
             part, log = attention(stacked, key, value, scale)
@@ -140,9 +138,10 @@ class SharedPrefixCache:
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Return softmax(q k^T scale) v, [.., queries, width], and the log-sum-exp, float32 [.., queries].
+    """Return softmax(q k^T scale) v and the log-sum-exp; every query sees every key.
 
-    All of [batch, heads, positions, width]; every query sees every key.
+    All arguments [batch, heads, positions, width]; the results [batch, heads, queries, width], and
+    float32 [batch, heads, queries].
     """
     if query.device.type == "cpu":
         result, log = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
@@ -183,7 +182,7 @@ def current_cache() -> SharedPrefixCache:
     return _current[-1]
 
 
-class serving:
+class Serving:
     """Context in which a model's attention is served by a cache."""
 
     def __init__(self, model: Any, cache: SharedPrefixCache) -> None:

@@ -1,13 +1,19 @@
 """Normal forms of what a model writes: characters, sentences and tokens.
 
-    >>> tokens("Multiply $25 × 80%")
-    ['multiply', '25', '*', '80', '%']
-    >>> sentences("First halve it. Then:\\n2 x 3 = 6")
-    ['First halve it.', 'Then: 2 * 3 = 6']
+>>> tokens("Multiply $25 × 80%")
+['multiply', '25', '*', '80', '%']
+>>> sentences("First halve it. Then:\\n2 x 3 = 6")
+['First halve it.', 'Then: 2 * 3 = 6']
 """
 
 import re
 import unicodedata
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a list written as one text."""
+    return text.split()
+
 
 _CHARACTERS = str.maketrans(
     {
@@ -45,7 +51,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=\S)")
 _SMALL = {
     word: str(value)
     for value, word in enumerate(
-        "two three four five six seven eight nine ten eleven twelve".split(), start=2
+        words("two three four five six seven eight nine ten eleven twelve"), start=2
     )
 }
 

@@ -1,0 +1,136 @@
+"""Grading an explanation: are all steps of the procedure stated, in a workable order?
+
+What is judged is the procedure, not the arithmetic: a slip in a sum is forgiven, a wrong step is
+not. Sentences that repeat the prompt, and lists of words without grammar, state nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from goodhart_gap.evaluation.commitment import is_refusal
+from goodhart_gap.evaluation.patterns import Pattern, compile_pattern
+from goodhart_gap.evaluation.tasks import Rubric
+from goodhart_gap.evaluation.text import sentences, tokens, words
+
+Status = Literal["explained", "incomplete", "truncated", "refused", "empty"]
+
+_MINIMUM_TOKENS = 8
+_COPIED_SHARE = 0.8
+_FUNCTION_WORDS = set(
+    words(
+        "the a an this that these those it its we you i he she they them their your our his her is are "
+        "was were be been has have had do does will would can must should and then so because since "
+        "which who what by to of from in at on for with as after before first next if when while each "
+        "per not only both all how let there here out up off one another"
+    )
+)
+_NEGATORS = re.compile(
+    r" (?:not|never|don't|doesn't|without|avoid|cannot|can't|shouldn't|mustn't|needn't|no need to"
+    r"|instead of|rather than|wrong to|incorrect to|mistake to)(?: \S+){0,3}$"
+)
+_DISOWNED = re.compile(
+    r" (?:is|are|would be) (?:wrong|incorrect|a mistake|unnecessary"
+    r"|not (?:needed|necessary|right|correct))\b"
+)
+_REVERSES = re.compile(r" (?:after|once|having|from the result of|following)(?: \S+){0,6}$")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which concepts an explanation states."""
+
+    status: Status
+    covered: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Return the `explanation` object of an outcome."""
+        return {
+            "status": self.status,
+            "covered": list(self.covered),
+            "missing": list(self.missing),
+        }
+
+
+def grade_explanation(rubric: Rubric, text: str, truncated: bool, prompt: str) -> Coverage:
+    """Grade `text` against `rubric`; `prompt` is what it answers: an echo of it counts nothing."""
+    names = tuple(concept.name for concept in rubric.concepts)
+    if not text.strip():
+        return Coverage("empty", (), names)
+    spoken = [f" {sentence} " for sentence in _own_sentences(text, prompt)]
+    places = {
+        concept.name: _places([compile_pattern(p) for p in concept.any_of], spoken)
+        for concept in rubric.concepts
+    }
+    covered = tuple(
+        concept.name
+        for concept in rubric.concepts
+        if places[concept.name]
+        and all(_comes_after(places, concept.name, earlier, spoken) for earlier in concept.after)
+    )
+    missing = tuple(name for name in names if name not in covered)
+    misled = _places([compile_pattern(p) for p in rubric.misconceptions], spoken)
+    if is_refusal(text) and missing:
+        return Coverage("refused", covered, missing)
+    if not missing and not misled and sum(map(len, map(str.split, spoken))) >= _MINIMUM_TOKENS:
+        return Coverage("explained", covered, missing)
+    return Coverage("truncated" if truncated else "incomplete", covered, missing)
+
+
+Place = tuple[int, int, int]
+"""A match: index of the sentence, first and last character in it."""
+
+
+def _own_sentences(text: str, prompt: str) -> list[str]:
+    """Return the sentences, as tokens, that are neither copied from the prompt nor mere lists."""
+    known = _grams(tokens(prompt))
+    kept = []
+    for sentence in sentences(text):
+        spelled = tokens(sentence)
+        grams = _grams(spelled)
+        if len(spelled) >= 5 and grams and len(grams & known) >= _COPIED_SHARE * len(grams):
+            continue
+        if _has_grammar(spelled):
+            kept.append(" ".join(spelled))
+    return kept
+
+
+def _grams(spelled: Sequence[str]) -> set[tuple[str, ...]]:
+    return {tuple(spelled[start : start + 3]) for start in range(len(spelled) - 2)}
+
+
+def _has_grammar(spelled: Sequence[str]) -> bool:
+    """Whether a sentence is prose or a computation; a short heading passes, it can match little."""
+    if len(spelled) <= 5:
+        return True
+    if "=" in spelled or any(word in "+*/-<>" for word in spelled):
+        return True
+    return sum(word in _FUNCTION_WORDS for word in spelled) >= max(1, len(spelled) // 7)
+
+
+def _places(patterns: Sequence[Pattern], spoken: Sequence[str]) -> list[Place]:
+    """Return every sentence in which a pattern holds and is not denied, earliest first."""
+    found = []
+    for index, sentence in enumerate(spoken):
+        if _DISOWNED.search(sentence):
+            continue
+        spans = [span for pattern in patterns if (span := pattern.search(sentence.strip()))]
+        standing = [s for s in spans if not _NEGATORS.search(sentence[: s[0]].rstrip())]
+        found += [(index, start, end) for start, end in sorted(standing)[:1]]
+    return found
+
+
+def _comes_after(
+    places: dict[str, list[Place]], later: str, earlier: str, spoken: Sequence[str]
+) -> bool:
+    """Whether the first statement of `later` follows, or says it follows, that of `earlier`."""
+    if not places[earlier]:
+        return False
+    first, second = places[earlier][0], places[later][0]
+    if first[0] != second[0]:
+        return first[0] < second[0]
+    if first[1] <= second[1]:
+        return True
+    return _REVERSES.search(spoken[first[0]][: first[1]].rstrip()) is not None
