@@ -19,8 +19,13 @@ except GoodhartError as error:
     # One sentence and nothing else: a WorkflowError would print a traceback around it.
     sys.exit(f"error: {error}")
 
-# Jobs must find the interpreter that runs this workflow, activated environment or not.
-shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
+# Jobs must find the interpreter that runs this workflow, activated environment or not. Threads
+# that wait by spinning make jobs that share cores several times slower; waiting passively costs
+# little where they do not.
+shell.prefix(
+    "set -euo pipefail; export OMP_WAIT_POLICY=PASSIVE; "
+    f"export PATH={Path(sys.executable).parent}:$PATH; "
+)
 
 
 wildcard_constraints:
