@@ -34,6 +34,9 @@ def main() -> None:
         sys.exit(arguments.run(arguments))
     except GoodhartError as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:
+        sys.stdout = None  # The reader has had enough; say nothing about it.
+        sys.exit(1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("verify", help="hash everything again and name each break")
     verb.add_argument("results", type=Path, help="folder of results")
+    verb.add_argument("--quick", action="store_true", help="render no document again")
     verb.set_defaults(run=_verify)
 
     verb = verbs.add_parser("trace", help="from a number in a document to what made it")
@@ -76,12 +80,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _verify(arguments: argparse.Namespace) -> int:
     chain = read_chain(arguments.results)
-    result = verify(chain)
+    result = verify(chain, render=not arguments.quick)
     for item in result.breaks:
         print(item)
     print(
         f"{result.hashed_files} artifacts hashed ({result.hashed_bytes / 1e6:.1f} MB), "
         f"{result.edges} inputs followed, {result.absent_temporary} temporary files on record, "
+        f"{result.documents} documents read, {result.rendered} rendered again, "
         f"{len(result.breaks)} breaks",
         file=sys.stderr,
     )

@@ -8,7 +8,7 @@ whose row and column share most words with the number's line, table header and h
 import bisect
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,9 @@ from typing import Any
 _NUMBER = re.compile(
     r"(?<![\w.,/`-])(?P<sign>[+\-−]?)(?P<digits>\d[\d,]*(?:\.\d+)?)(?P<percent>\s?%)?(?![\w/`]|[.,]\d|-\w)"
 )
+_NOT_PRINTED = re.compile(r"`[^`]*`|\]\([^)]*\)|(?<=\d)/(?=\d)")
+"""Code, link targets, and the stroke of a fraction, whose two numbers count one by one."""
+
 _WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -35,12 +38,6 @@ class Printed:
     percent: bool
     context: frozenset[str]
     """Words around it: its line, its table's header, its heading."""
-
-    def shows(self, value: float) -> bool:
-        """Whether `value`, rounded as printed, is this number (as it is, or in percent)."""
-        half = 0.5 * 10.0**-self.decimals + 1e-9
-        scales = (100.0,) if self.percent else (1.0, 100.0)
-        return any(abs(abs(value) * scale - abs(self.value)) <= half for scale in scales)
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def printed_numbers(text: str) -> list[Printed]:
             fenced = not fenced
         if fenced:
             continue
-        shown = re.sub(r"`[^`]*`|\]\([^)]*\)", lambda match: " " * len(match.group()), line)
+        shown = _NOT_PRINTED.sub(lambda match: " " * len(match.group()), line)
         if line.startswith("#"):
             heading, header = _words(line), set()
         elif line.startswith("|") and not header:
@@ -141,15 +138,22 @@ class Cells:
     def _values(self) -> list[float]:
         return [abs(cell.value) for cell in self._cells]
 
+    def has(self, printed: Printed) -> bool:
+        """Whether any cell shows as `printed`."""
+        return any(low < high for low, high in self._ranges(printed))
+
     def matching(self, printed: Printed) -> list[Cell]:
         """Return the cells that show as `printed`, the most likely one first."""
-        found: list[Cell] = []
+        found = [cell for low, high in self._ranges(printed) for cell in self._cells[low:high]]
+        return sorted(found, key=lambda cell: _distance(cell, printed))
+
+    def _ranges(self, printed: Printed) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of cells that show as `printed`: as they are, or in percent."""
         half = 0.5 * 10.0**-printed.decimals + 1e-9
         for scale in (100.0,) if printed.percent else (1.0, 100.0):
             low = bisect.bisect_left(self._values, (abs(printed.value) - half) / scale)
             high = bisect.bisect_right(self._values, (abs(printed.value) + half) / scale)
-            found += self._cells[low:high]
-        return sorted(found, key=lambda cell: _distance(cell, printed))
+            yield low, high
 
 
 def _distance(cell: Cell, printed: Printed) -> tuple[float, ...]:

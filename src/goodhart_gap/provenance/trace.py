@@ -60,8 +60,9 @@ def find_numbers(chain: Chain, path: str, quoted: str) -> list[tuple[Printed, li
     numbers = [number for number in printed_numbers(text) if number.line in lines]
     wanted = {number.text for number in printed_numbers(quoted)}
     chosen = [number for number in numbers if number.text in wanted] or numbers
+    once = {(number.line, number.text): number for number in chosen}
     cells = document_cells(chain, path)
-    return [(number, cells.matching(number)) for number in chosen]
+    return [(number, cells.matching(number)) for number in once.values()]
 
 
 def steps(chain: Chain, path: str) -> list[Step]:

@@ -13,6 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goodhart_gap.provenance.chain import Chain, Entry, artifact_of
+from goodhart_gap.provenance.documents import (
+    can_be_rendered,
+    documents,
+    rendered_otherwise,
+    wrong_numbers,
+)
 from goodhart_gap.provenance.hashing import sha256_file
 from goodhart_gap.provenance.manifest import InputRecord, Repository
 
@@ -42,10 +48,17 @@ class Verification:
     """Temporary files that are gone, as they should be; their hashes are on record."""
     edges: int = 0
     """Inputs that were compared with what made them."""
+    documents: int = 0
+    """Documents whose numbers were compared with their tables."""
+    rendered: int = 0
+    """Documents that were rendered again."""
 
 
-def verify(chain: Chain) -> Verification:
-    """Hash every artifact of `chain` and check every edge between them."""
+def verify(chain: Chain, *, render: bool = True) -> Verification:
+    """Hash every artifact of `chain`, check every edge between them, then the documents.
+
+    `render`: render each document again, where its code is the code that is here.
+    """
     result = Verification()
     for path, reason in chain.broken.items():
         result.breaks.append(Break(str(path), reason))
@@ -66,8 +79,24 @@ def verify(chain: Chain) -> Verification:
                 result.breaks += _unsealed_breaks(entry, record, file, sources)
             else:
                 result.breaks += _source_breaks(entry, record, file, sources)
+    _check_documents(chain, result, render=render)
     result.breaks = _one_a_file(result.breaks)
     return result
+
+
+def _check_documents(chain: Chain, result: Verification, *, render: bool) -> None:
+    """Compare the documents with their tables, unless either is known to be wrong already."""
+    wrong = {item.path for item in result.breaks}
+    for entry in documents(chain):
+        files = [entry.file, *(chain.file(record.path) for record in entry.manifest.inputs)]
+        if wrong & {str(file) for file in files}:
+            continue
+        result.documents += 1
+        found = list(wrong_numbers(chain, entry))
+        if render and can_be_rendered(chain, entry):
+            result.rendered += 1
+            found += rendered_otherwise(chain, entry)
+        result.breaks += [Break(str(entry.file), text) for text in found]
 
 
 def _one_a_file(breaks: list[Break]) -> list[Break]:
@@ -76,7 +105,7 @@ def _one_a_file(breaks: list[Break]) -> list[Break]:
     for item in breaks:
         texts.setdefault(item.path, []).append(item.text)
     return [
-        Break(path, found[0] + (f" (and {len(found) - 1} more like it)" if found[1:] else ""))
+        Break(path, found[0] + (f" (and {len(found) - 1} more)" if found[1:] else ""))
         for path, found in sorted(texts.items())
     ]
 
