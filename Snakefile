@@ -33,3 +33,5 @@ rule all:
 rule published:
     input:
         collect("<results>/{experiment}/ANALYSIS.md", experiment=PUBLISHED),
+        collect("<results>/{experiment}/QUADRANTS.md", experiment=PUBLISHED),
+        "<results>/published/AUDIT.md",

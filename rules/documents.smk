@@ -106,3 +106,104 @@ rule write_analysis:
         " --power {input.power}"
         " --figures {input.figures} {params.optional} --facts {params.facts:q}"
         " --statistics {params.statistics:q} --document {output.document} > {log} 2>&1"
+
+
+rule write_quadrants:
+    input:
+        table=rules.aggregate.output.table,
+        by_task=rules.aggregate.output.by_task,
+        transitions=rules.test_hypotheses.output.transitions,
+    output:
+        document="<results>/{experiment}/QUADRANTS.md",
+    log:
+        "<logs>/write_quadrants/{experiment}.log",
+    benchmark:
+        "<benchmarks>/write_quadrants/{experiment}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        facts=experiment_facts,
+        code=code_digest("write_quadrants"),
+    message:
+        "Write the quadrants of {wildcards.experiment} by task"
+    shell:
+        "python scripts/write_quadrants.py --table {input.table} --by-task {input.by_task}"
+        " --transitions {input.transitions} --facts {params.facts:q}"
+        " --document {output.document} > {log} 2>&1"
+
+
+def audit_designs():
+    """JSON of AuditDesigns: the designs of all recorded experiments."""
+    fields = {"baseline", "conditions", "runs", "seeds"}
+    return json.dumps(
+        {
+            "experiments": {
+                name: CONFIG.experiments[name].model_dump(mode="json", include=fields)
+                for name in PUBLISHED
+            }
+        }
+    )
+
+
+STATED = "config/records/stated.csv"
+
+
+rule audit_record:
+    input:
+        stated=STATED,
+        tables=collect("<results>/{experiment}/tables/outcomes.csv", experiment=PUBLISHED),
+    output:
+        audit="<results>/published/tables/audit.csv",
+        artefacts="<results>/published/tables/artefacts.csv",
+        never_explained="<results>/published/tables/never_explained.csv",
+        headline="<results>/published/tables/headline.csv",
+    log:
+        "<logs>/audit_record.log",
+    benchmark:
+        "<benchmarks>/audit_record.jsonl"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        designs=audit_designs(),
+        statistics="{}",
+        code=code_digest("audit_record"),
+    message:
+        "Recompute the figures the published documents state"
+    shell:
+        "python scripts/audit_record.py --stated {input.stated} --tables {input.tables}"
+        " --designs {params.designs:q} --statistics {params.statistics:q} --audit {output.audit}"
+        " --artefacts {output.artefacts} --never-explained {output.never_explained}"
+        " --headline {output.headline} > {log} 2>&1"
+
+
+rule write_audit:
+    input:
+        audit=rules.audit_record.output.audit,
+        artefacts=rules.audit_record.output.artefacts,
+        never_explained=rules.audit_record.output.never_explained,
+        headline=rules.audit_record.output.headline,
+    output:
+        document="<results>/published/AUDIT.md",
+    log:
+        "<logs>/write_audit.log",
+    benchmark:
+        "<benchmarks>/write_audit.jsonl"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        designs=audit_designs(),
+        stated=STATED,
+        code=code_digest("write_audit"),
+    message:
+        "Write the audit of the published figures"
+    shell:
+        "python scripts/write_audit.py --audit {input.audit} --artefacts {input.artefacts}"
+        " --never-explained {input.never_explained} --headline {input.headline}"
+        " --designs {params.designs:q} --stated-file {params.stated}"
+        " --document {output.document} > {log} 2>&1"

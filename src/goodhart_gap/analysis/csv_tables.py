@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,10 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     table.to_csv(path, index=False, float_format="%.10g", na_rep="", lineterminator="\n")
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path, text: Collection[str] = ()) -> list[dict[str, Any]]:
     """Read a table as dictionaries of int, float, bool, str, or None where a cell is blank.
+
+    Columns named in `text` stay as written.
 
     Raises GoodhartError when a line has more or fewer cells than the header.
     """
@@ -41,7 +44,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
                     f"{path}: line {reader.line_num} has {len(cells)} cells, the header "
                     f"{len(header)}; delete the file and rerun."
                 )
-            rows.append(dict(zip(header, map(_plain, cells), strict=True)))
+            rows.append(
+                {
+                    name: cell if name in text else _plain(cell)
+                    for name, cell in zip(header, cells, strict=True)
+                }
+            )
     return rows
 
 

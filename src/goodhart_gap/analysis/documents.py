@@ -39,6 +39,8 @@ def environment() -> Environment:
         points_interval=formatting.points_interval,
         parameters=formatting.parameters,
         listing=formatting.listing,
+        difference_interval=formatting.difference_interval,
+        same_quadrant=same_quadrant,
     )
     return made
 
@@ -67,6 +69,11 @@ def one(rows: Rows, **values: Any) -> dict[str, Any]:
 def where(rows: Rows, **values: Any) -> Rows:
     """Return the rows with these values."""
     return [row for row in rows if all(row[key] == value for key, value in values.items())]
+
+
+def same_quadrant(transitions: Rows) -> int:
+    """Count the pairs of a transition table that stay where they are."""
+    return sum(int(row["count"]) for row in transitions if row["from"] == row["to"])
 
 
 def _printable(value: Any) -> Any:

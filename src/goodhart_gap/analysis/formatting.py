@@ -76,6 +76,11 @@ def points_interval(row: Mapping[str, Any], low: str = "low", high: str = "high"
     return interval(row, points, low, high, note)
 
 
+def difference_interval(row: Mapping[str, Any]) -> str:
+    """Show the interval of the change in a row that also holds the rate itself."""
+    return interval(row, points, "difference_low", "difference_high", "difference_method")
+
+
 def parameters(count: int | None) -> str:
     """Show a number of weights the way model names do.
 

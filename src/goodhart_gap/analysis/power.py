@@ -25,6 +25,9 @@ from goodhart_gap.analysis.settings import Design, ExperimentDesign, StatisticsS
 SIMULATED = ("understands", "executes", "dbdk")
 """Estimands whose power is simulated."""
 
+SMALLEST = 10
+"""Components are not estimated from fewer tasks than this."""
+
 LARGEST_CORRELATION = 0.98
 """Latent correlations are kept below this, where the model would have no spread left to fit."""
 
@@ -54,7 +57,7 @@ def estimate_components(pairs: Pairs, estimand: Estimand) -> Components | None:
     if not np.isfinite(mean) or not 0 < mean < 1 or not np.isfinite(treated.mean):
         return None
     both = (treated.runs > 0) & (control.runs > 0)
-    if both.sum() < 3:
+    if both.sum() < SMALLEST:
         return None
     products = [control.pair_product, treated.pair_product]
     same = float(np.mean([product for product in products if np.isfinite(product)] or [np.nan]))

@@ -101,6 +101,13 @@ class ExperimentDesign(Settings):
         return [name for name in self.conditions if name != self.baseline]
 
 
+class AuditDesigns(Settings):
+    """The recorded experiments an audit goes through."""
+
+    experiments: dict[str, ExperimentDesign]
+    """Their designs, by name."""
+
+
 class ExperimentFacts(ExperimentDesign):
     """What the documents say about an experiment, all of it from the config."""
 
