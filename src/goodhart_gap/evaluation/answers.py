@@ -38,6 +38,7 @@ _COPULA = re.compile(
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(r"^[^\w]*(?:or|/|either)[^\w]*$", re.IGNORECASE)
+_EITHER = re.compile(r"\bor\b", re.IGNORECASE)
 _DISOWNED = re.compile(
     r"\b(?:is|are|would be)\s+(?:wrong|incorrect|false|not\s+(?:right|correct))\b"
 )
@@ -140,7 +141,9 @@ def _read_duration(answer: Any, commitment: Commitment) -> Reading:
 
 def _read_ordering(answer: Any, commitment: Commitment) -> Reading:
     assert isinstance(answer, OrderingAnswer)
-    text = commitment.rest
+    text = commitment.text
+    if any(item.lower() not in text.lower() for item in answer.items):
+        text = commitment.rest
     mentions = _mentions(answer.items, text)
     if mentions and _NEGATED.search(text[: mentions[0][1]].rstrip(" :,")):
         return None
@@ -155,9 +158,10 @@ def _read_ordering(answer: Any, commitment: Commitment) -> Reading:
         for start in range(len(names) - count + 1)
         if len(set(names[start : start + count])) == count
     ]
-    if not windows:
+    disagree = len(set(map(tuple, windows))) > 1
+    if not windows or (disagree and (not commitment.explicit or _EITHER.search(text))):
         return None
-    order = windows[0 if commitment.explicit else -1]
+    order = windows[0]
     between = text[mentions[0][1] : mentions[-1][1]]
     if "<" in between and ">" not in between:
         order = order[::-1]
@@ -229,6 +233,8 @@ def _chosen(found: Sequence[Found], text: str, explicit: bool) -> Found | None:
     for first, second in pairwise(standing):
         if _ALTERNATIVE.match(text[first.end : second.start]) and first.value != second.value:
             return None
+    if re.match(r"\s*or\b", text[standing[0].end :], re.IGNORECASE):
+        return None
     if "=" in text and any(each.start > text.rindex("=") for each in standing):
         last = text.rindex("=")
         return next(each for each in standing if each.start > last)
@@ -249,13 +255,14 @@ def _chosen(found: Sequence[Found], text: str, explicit: bool) -> Found | None:
     return _after_copula(standing, text)
 
 
-def _after_copula(standing: Sequence[Found], text: str) -> Found:
+def _after_copula(standing: Sequence[Found], text: str) -> Found | None:
     ends = [match.end() for match in _COPULA.finditer(text)]
     for end in reversed(ends):
         after = [each for each in standing if each.start >= end - 1]
         if after:
             return after[0]
-    return standing[-1]
+    # Several values without a verb are a list, not a statement.
+    return standing[0] if len({each.value for each in standing}) == 1 else None
 
 
 def _mentions(names: Sequence[str], text: str) -> list[tuple[str, int]]:

@@ -73,6 +73,5 @@ def score(
 def _coverage(task: Task, explanation: Mapping[str, Any]) -> Coverage:
     if task.rubric is None:
         return Coverage("incomplete", (), ("no rubric",))
-    return grade_explanation(
-        task.rubric, explanation["text"], explanation["truncated"], task.explanation_prompt
-    )
+    prompts = tuple(task.prompts().values())
+    return grade_explanation(task.rubric, explanation["text"], explanation["truncated"], prompts)

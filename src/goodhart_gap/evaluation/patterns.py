@@ -17,7 +17,7 @@ from functools import cache
 from goodhart_gap.evaluation.text import tokens
 
 VOCABULARY = {
-    "add": "add~|plus|+|sum|increas~|on top of",
+    "add": "add~|plus|+|sum of|sum up|sum the|sum them|the sum|increas~|on top of",
     "subtract": "subtract~|minus|-|deduct~|take~ ... off|take~ away|took off|remov~|reduc~|less"
     "|knock~ ... off|decreas~|lower~",
     "multiply": "multipl~|times|*|product",

@@ -94,7 +94,10 @@ def quantities(text: str) -> list[Found]:
         unit = _CURRENCY.get(match["currency"] or "")
         if unit is None and match["unit"]:
             unit = unit_named(match["unit"])
-        found.append(Found(value, unit, match.start(), match.end(), match[0].strip()))
+        end = match.end() if unit is not None and match["unit"] else match.end("number")
+        end = max(end, match.end("denominator"))
+        shown = text[match.start() : end].strip()
+        found.append(Found(value, unit, match.start(), end, shown))
     return found
 
 

@@ -28,7 +28,8 @@ _FUNCTION_WORDS = set(
 )
 _NEGATORS = re.compile(
     r" (?:not|never|don't|doesn't|without|avoid|cannot|can't|shouldn't|mustn't|needn't|no need to"
-    r"|instead of|rather than|wrong to|incorrect to|mistake to)(?: \S+){0,3}$"
+    r"|instead of|rather than|wrong to|incorrect to|mistake to)"
+    r"(?: (?!(?:so|then|but|instead|until|therefore|and|only) )\S+){0,6}$"
 )
 _DISOWNED = re.compile(
     r" (?:is|are|would be) (?:wrong|incorrect|a mistake|unnecessary"
@@ -54,12 +55,14 @@ class Coverage:
         }
 
 
-def grade_explanation(rubric: Rubric, text: str, truncated: bool, prompt: str) -> Coverage:
-    """Grade `text` against `rubric`; `prompt` is what it answers: an echo of it counts nothing."""
+def grade_explanation(
+    rubric: Rubric, text: str, truncated: bool, prompts: Sequence[str]
+) -> Coverage:
+    """Grade `text` against `rubric`; an echo of one of the task's `prompts` counts nothing."""
     names = tuple(concept.name for concept in rubric.concepts)
     if not text.strip():
         return Coverage("empty", (), names)
-    spoken = [f" {sentence} " for sentence in _own_sentences(text, prompt)]
+    spoken = [f" {sentence} " for sentence in _own_sentences(text, prompts)]
     places = {
         concept.name: _places([compile_pattern(p) for p in concept.any_of], spoken)
         for concept in rubric.concepts
@@ -83,16 +86,19 @@ Place = tuple[int, int, int]
 """A match: index of the sentence, first and last character in it."""
 
 
-def _own_sentences(text: str, prompt: str) -> list[str]:
-    """Return the sentences, as tokens, that are neither copied from the prompt nor mere lists."""
-    known = _grams(tokens(prompt))
+def _own_sentences(text: str, prompts: Sequence[str]) -> list[str]:
+    """Return the sentences, as tokens, that are neither copied from a prompt nor mere lists."""
+    known = set().union(*(_grams(tokens(prompt)) for prompt in prompts))
     kept = []
-    for sentence in sentences(text):
-        spelled = tokens(sentence)
+    found = [(sentence, tokens(sentence)) for sentence in sentences(text)]
+    words_only = sum(len(spelled) <= 2 for _, spelled in found) > len(found) / 2
+    for sentence, spelled in found:
+        if words_only and len(spelled) <= 2:
+            continue
         grams = _grams(spelled)
         if len(spelled) >= 5 and grams and len(grams & known) >= _COPIED_SHARE * len(grams):
             continue
-        if _has_grammar(spelled):
+        if _has_grammar(spelled) and sentence.count(",") < 0.5 * len(spelled):
             kept.append(" ".join(spelled))
     return kept
 
@@ -102,12 +108,16 @@ def _grams(spelled: Sequence[str]) -> set[tuple[str, ...]]:
 
 
 def _has_grammar(spelled: Sequence[str]) -> bool:
-    """Whether a sentence is prose or a computation; a short heading passes, it can match little."""
+    """Whether a sentence is prose or a computation; a short heading passes, it matches little."""
     if len(spelled) <= 5:
         return True
     if "=" in spelled or any(word in "+*/-<>" for word in spelled):
         return True
-    return sum(word in _FUNCTION_WORDS for word in spelled) >= max(1, len(spelled) // 7)
+    if len(spelled) > 25 and len(set(spelled)) > 0.9 * len(spelled):
+        return False
+    return sum(word in _FUNCTION_WORDS for word in spelled) >= len(spelled) * (
+        0.25 if len(spelled) > 12 else 0.12
+    )
 
 
 def _places(patterns: Sequence[Pattern], spoken: Sequence[str]) -> list[Place]:
@@ -117,7 +127,7 @@ def _places(patterns: Sequence[Pattern], spoken: Sequence[str]) -> list[Place]:
         if _DISOWNED.search(sentence):
             continue
         spans = [span for pattern in patterns if (span := pattern.search(sentence.strip()))]
-        standing = [s for s in spans if not _NEGATORS.search(sentence[: s[0]].rstrip())]
+        standing = [s for s in spans if not _NEGATORS.search(sentence[: s[0] + 1].rstrip())]
         found += [(index, start, end) for start, end in sorted(standing)[:1]]
     return found
 
@@ -131,6 +141,6 @@ def _comes_after(
     first, second = places[earlier][0], places[later][0]
     if first[0] != second[0]:
         return first[0] < second[0]
-    if first[1] <= second[1]:
+    if first[1] <= second[2]:
         return True
     return _REVERSES.search(spoken[first[0]][: first[1]].rstrip()) is not None

@@ -138,11 +138,16 @@ class Rubric(Settings):
     misconceptions: tuple[str, ...] = ()
     """Patterns of procedures that are wrong; one that matches vetoes the explanation."""
 
-    reference: str
-    """An explanation that is correct."""
+    steps: tuple[str, ...] = Field(min_length=1)
+    """A correct explanation, cut so that it is no longer correct when one of the parts is missing."""
 
     paraphrases: tuple[str, ...] = ()
     """The same procedure in other words."""
+
+    @property
+    def reference(self) -> str:
+        """The steps in one text."""
+        return " ".join(self.steps)
 
     @model_validator(mode="after")
     def _names_and_patterns(self) -> "Rubric":

@@ -1,0 +1,226 @@
+"""The acceptance suite: what a grader must reject and must accept, generated from a task's data.
+
+Every task gets its own cases, so a task whose rubric can never be passed, or whose answer passes by
+echo, is found before a model is run on it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from goodhart_gap.evaluation.answers import shown
+from goodhart_gap.evaluation.patterns import words_of
+from goodhart_gap.evaluation.quantities import clock_times
+from goodhart_gap.evaluation.tasks import (
+    Answer,
+    ChoiceAnswer,
+    DurationAnswer,
+    NumberAnswer,
+    OrderingAnswer,
+    SetAnswer,
+    Task,
+    TimeAnswer,
+)
+
+REFUSALS = (
+    "I'm sorry, but I cannot help with that.",
+    "There is not enough information to answer this question.",
+    "As an AI language model, I am unable to determine this.",
+)
+
+FILLER = (
+    " I hope this helps! Let me know if you have any other questions.",
+    " It is always a good idea to check your work at the end.",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A text, and whether a grader must accept it."""
+
+    task: str
+    role: Literal["execution", "explanation"]
+    kind: str
+    text: str
+    accept: bool
+    truncated: bool = False
+
+
+def cases(task: Task) -> list[Case]:
+    """Return all cases of a task, for both roles."""
+    found = [*_execution(task)]
+    if task.rubric is not None:
+        found += _explanation(task)
+    return list(dict.fromkeys(found))
+
+
+def _execution(task: Task) -> Iterator[Case]:
+    def case(kind: str, text: str, accept: bool, truncated: bool = False) -> Case:
+        return Case(task.id, "execution", kind, text, accept, truncated)
+
+    right = plain(task.answer)
+    for text in ("", "  \n"):
+        yield case("empty", text, False)
+    for text in REFUSALS:
+        yield case("refusal", text, False)
+        yield case("refusal", f"{text} It might be {right}, but nobody can say.", False)
+    yield case("prompt echoed", task.execution_prompt, False)
+    values = [*task.operands, *task.intermediates, right]
+    yield case("keyword dump", ", ".join(values), len(set(values)) < 2)
+    for text in (
+        f"Answer: not {right}",
+        f"The answer is not {right}.",
+        f"It is definitely not {right}.",
+    ):
+        yield case("negated answer", text, False)
+    for value in task.operands:
+        yield case("operand", f"Answer: {value}", False)
+        yield case("operand", value, False)
+    for value in task.intermediates:
+        yield case("intermediate value", f"Answer: {value}", False)
+        yield case("intermediate value", f"So we get {value}.", False)
+    for value in [*task.operands, *task.intermediates][:2]:
+        yield case("undecided", f"Answer: {right} or {value}", False)
+    if isinstance(task.answer, TimeAnswer):
+        yield case("wrong AM or PM", f"Answer: {_other_half(task.answer.value)}", False)
+    yield case("cut before the answer", f"Let us see. {task.execution_prompt}", False, True)
+    if task.intermediates:
+        cut = f"First we get {task.intermediates[0]}. From this it follows that"
+        yield case("cut before the answer", cut, False, True)
+    for text in surface_forms(task.answer):
+        yield case("surface form", text, True)
+        yield case("surface form, filler after it", text + "\n" + FILLER[0].strip(), True)
+    working = "".join(f"Then we have {value}. " for value in task.intermediates)
+    yield case("working, then the answer", f"{working}\nAnswer: {right}", True)
+    yield case("answer, then cut", f"{working}\nAnswer: {right}\n\nTo see why, note", True, True)
+
+
+def _explanation(task: Task) -> Iterator[Case]:
+    rubric = task.rubric
+    assert rubric is not None
+
+    def case(kind: str, text: str, accept: bool, truncated: bool = False) -> Case:
+        return Case(task.id, "explanation", kind, text, accept, truncated)
+
+    yield case("empty", "", False)
+    for text in REFUSALS:
+        yield case("refusal", text, False)
+    yield case("prompt echoed", task.explanation_prompt, False)
+    yield case("prompt echoed", task.execution_prompt, False)
+    yield case("prompt echoed", f"{task.explanation_prompt}\n\n{task.execution_prompt}", False)
+    patterns = [pattern for concept in rubric.concepts for pattern in concept.any_of]
+    words = list(dict.fromkeys(word for pattern in patterns for word in words_of(pattern)))
+    for joint in (", ", " ", "\n- "):
+        yield case("keyword dump", joint.join(words), False)
+    right = plain(task.answer)
+    for text in (f"Answer: {right}", f"The answer is {right}. That is how it is done."):
+        yield case("answer without procedure", text, False)
+    negated = " ".join(f"Do not {step[0].lower()}{step[1:]}" for step in rubric.steps)
+    yield case("negated procedure", negated, False)
+    if len(rubric.steps) > 1:
+        for left_out in range(len(rubric.steps)):
+            rest = rubric.steps[:left_out] + rubric.steps[left_out + 1 :]
+            yield case("step left out", " ".join(rest), False)
+            yield case("step left out, filler", " ".join(rest) + FILLER[1], False)
+    if any(concept.after for concept in rubric.concepts):
+        yield case("steps in reverse", " ".join(reversed(rubric.steps)), False)
+    for text in (rubric.reference, *rubric.paraphrases):
+        kind = "reference" if text == rubric.reference else "paraphrase"
+        yield case(kind, text, True)
+        yield case(f"{kind}, filler", text + FILLER[0] + FILLER[1], True)
+        yield case(f"{kind}, filler before it", "Sure, I can help. " + text, True)
+    yield case("reference, cut afterwards", rubric.reference + " And as a", True, True)
+
+
+def plain(answer: Answer) -> str:
+    """Return the correct answer the way a person would write it after `Answer:`."""
+    match answer:
+        case NumberAnswer():
+            return f"{answer.value:.10g}"
+        case DurationAnswer():
+            return _length(answer)
+        case SetAnswer():
+            return ", ".join(answer.items)
+        case _:
+            return shown(answer)
+
+
+def surface_forms(answer: Answer) -> list[str]:
+    """Return at least five ways to state the correct answer."""
+    right = plain(answer)
+    forms = [
+        f"Answer: {right}",
+        f"**Answer:** {right}",
+        f"The answer is {right}.",
+        f"Answer:\n{right}",
+        f"The final answer is: {right}",
+    ]
+    match answer:
+        case NumberAnswer():
+            forms += [right, f"\\boxed{{{right}}}", f"So the result is {right}."]
+            if answer.unit == "dollar":
+                forms += [f"Answer: ${answer.value:,.2f}", f"Answer: {right} dollars"]
+            elif answer.unit is not None:
+                forms += [f"Answer: {right} {_words_of_unit(answer.unit)}"]
+        case DurationAnswer():
+            hours, minutes = divmod(answer.minutes, 60)
+            forms += [right, f"It lasts {right}."]
+            if hours and minutes:
+                forms += [f"Answer: {hours:g} hours and {minutes:g} minutes"]
+        case TimeAnswer():
+            (time,) = clock_times(answer.value)
+            hour, minute = divmod(int(time.value), 60)
+            half = "p.m." if hour >= 12 else "a.m."
+            forms += [
+                right,
+                f"Answer: {hour:02d}:{minute:02d}" if hour >= 13 else f"Answer: {right.lower()}",
+                f"Answer: {hour % 12 or 12}:{minute:02d} {half}",
+                f"Answer: {hour % 12 or 12}:{minute:02d}{half.replace('.', '')}",
+                f"So it is {right} then.",
+            ]
+        case OrderingAnswer():
+            forms += [
+                right,
+                "Answer: " + " > ".join(answer.items),
+                "Answer:\n" + "\n".join(f"{n}. {x}" for n, x in enumerate(answer.items, start=1)),
+                "Answer: " + ", then ".join(answer.items),
+                "Answer: " + ", ".join(answer.items[:-1]) + f" and {answer.items[-1]}",
+            ]
+        case SetAnswer():
+            forms += ["Answer: {" + right + "}", "The common members are: " + right]
+        case ChoiceAnswer():
+            other = next(option for option in answer.options if option != answer.value)
+            forms += [
+                right,
+                f"It is {right}.",
+                f"The answer is {right}, not {other}.",
+                f"\\boxed{{{right}}}",
+            ]
+    return forms
+
+
+def swapped(steps: tuple[str, ...]) -> Iterator[str]:
+    """Yield the text of `steps` with two neighbours exchanged, for each pair of neighbours."""
+    for place, (first, second) in enumerate(pairwise(steps)):
+        yield " ".join([*steps[:place], second, first, *steps[place + 2 :]])
+
+
+def _length(answer: DurationAnswer) -> str:
+    if answer.unit == "hour":
+        return f"{answer.minutes / 60:.10g}"
+    if answer.unit == "day":
+        return f"{answer.minutes / 1440:.10g}"
+    if answer.unit == "minute":
+        return f"{answer.minutes:.10g}"
+    hours, minutes = divmod(answer.minutes, 60)
+    parts = [f"{hours:g} hours"] * bool(hours) + [f"{minutes:g} minutes"] * bool(minutes)
+    return " and ".join(parts) or "0 minutes"
+
+
+def _words_of_unit(unit: str) -> str:
+    return {"degree_Celsius": "degrees Celsius", "percent": "%"}.get(unit, f"{unit}s")
+
+
+def _other_half(time: str) -> str:
+    return time.replace("AM", "PM") if "AM" in time else time.replace("PM", "AM")
