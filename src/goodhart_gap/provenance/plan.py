@@ -4,7 +4,9 @@ Seconds of a job are predicted, in this order, from
 
 - `recorded`: the manifests of jobs of the same rule and model (or experiment), scaled by work;
 - `model`: the work of the job (`goodhart_gap.provenance.workload`) at the rates of
-  `config/plan.yaml`.
+  `config/plan.yaml`;
+- `start only`: the same without the work, where neither `config/plan.yaml` nor a fetched
+  `config.json` tells the model's sizes.
 """
 
 from collections import defaultdict
@@ -163,7 +165,9 @@ def _seconds(
     gpus, cores = _devices(job)
     modelled = work.seconds(settings, gpus=gpus, cores=cores)
     ratio = recorded.get(_subject(job, workload))
-    return (modelled, "model") if ratio is None else (modelled * ratio, "recorded")
+    if ratio is not None:
+        return modelled * ratio, "recorded"
+    return modelled, "model" if work.known else "start only"
 
 
 def _output_sizes(graph: Graph, chain: Chain, works: dict[int, Work]) -> dict[str, float]:

@@ -35,6 +35,8 @@ class Work:
     network_bytes: float = 0.0
     disk_bytes: float = 0.0
     output_bytes: float = 0.0
+    known: bool = True
+    """Whether the sizes were known; else only the start is counted."""
 
     def seconds(self, settings: PlanSettings, *, gpus: int, cores: int) -> float:
         """Return how long it takes on `gpus` GPUs, or on `cores` CPU cores where there is none."""
@@ -68,8 +70,10 @@ class Workload:
         model = self.model(job)
         sizes = self._model_sizes(model) if model else None
         kind = _WORK.get(job.rule)
-        if kind is None or sizes is None or model is None:
+        if kind is None:
             return Work(self._settings.job_start_s)
+        if sizes is None or model is None:
+            return Work(self._settings.model_start_s, known=False)
         return kind(job, sizes, self._config["models"][model], self._config, self._settings)
 
     def _model_sizes(self, model: str) -> ModelSizes | None:
