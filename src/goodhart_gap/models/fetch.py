@@ -73,8 +73,8 @@ def check_blocks(config: Any, settings: ModelSettings, label: str) -> None:
 
 def fetch_shard(
     source: Source, settings: ModelSettings, config: Any, shard: str, weights: Path, record: Path
-) -> None:
-    """Write one shard's weights in the dtype of `settings`, and its fingerprint record.
+) -> dict[str, Any]:
+    """Write one shard's weights in the dtype of `settings`; return the fingerprint record written too.
 
     Raises GoodhartError when the source lacks a weight, or one is not finite.
     """
@@ -106,5 +106,7 @@ def fetch_shard(
                 "fetch it again, or use another dtype."
             )
     save_file(tensors, weights, metadata={"format": "pt"})
-    write_json(record, fingerprint_shard(weights, shard))
+    fingerprint = fingerprint_shard(weights, shard)
+    write_json(record, fingerprint)
     log.info("%s: %d tensors, %d bytes", shard, len(tensors), weights.stat().st_size)
+    return fingerprint

