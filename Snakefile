@@ -35,3 +35,4 @@ rule published:
         collect("<results>/{experiment}/ANALYSIS.md", experiment=PUBLISHED),
         collect("<results>/{experiment}/QUADRANTS.md", experiment=PUBLISHED),
         "<results>/published/AUDIT.md",
+        collect("<results>/{experiment}/paper.pdf", experiment=PUBLISHED[:1]),

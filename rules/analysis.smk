@@ -91,7 +91,12 @@ rule aggregate:
     output:
         table="<results>/{experiment}/tables/outcomes.csv",
         quadrants="<results>/{experiment}/tables/quadrants.csv",
-        rates="<results>/{experiment}/tables/rates.csv",
+        rates=report(
+            "<results>/{experiment}/tables/rates.csv",
+            caption="captions/rates.rst",
+            category="Tables",
+            labels={"experiment": "{experiment}", "what": "rates"},
+        ),
         by_task="<results>/{experiment}/tables/by_task.csv",
         by_category="<results>/{experiment}/tables/by_category.csv",
         responses="<results>/{experiment}/tables/responses.csv",
@@ -123,7 +128,12 @@ rule test_hypotheses:
     input:
         table=rules.aggregate.output.table,
     output:
-        comparisons="<results>/{experiment}/tables/comparisons.csv",
+        comparisons=report(
+            "<results>/{experiment}/tables/comparisons.csv",
+            caption="captions/comparisons.rst",
+            category="Tables",
+            labels={"experiment": "{experiment}", "what": "comparisons"},
+        ),
         categories="<results>/{experiment}/tables/categories.csv",
         influence="<results>/{experiment}/tables/influence.csv",
         transitions="<results>/{experiment}/tables/transitions.csv",
@@ -183,12 +193,42 @@ rule draw_figures:
         flips=rules.test_hypotheses.output.flips,
         power=rules.simulate_power.output.power,
     output:
-        quadrants="<results>/{experiment}/figures/quadrants.svg",
-        tasks="<results>/{experiment}/figures/tasks.svg",
-        differences="<results>/{experiment}/figures/differences.svg",
-        flow="<results>/{experiment}/figures/flow.svg",
-        flips="<results>/{experiment}/figures/flips.svg",
-        power="<results>/{experiment}/figures/power.svg",
+        quadrants=report(
+            "<results>/{experiment}/figures/quadrants.svg",
+            caption="captions/quadrants.rst",
+            category="Figures",
+            labels={"experiment": "{experiment}", "what": "quadrants"},
+        ),
+        tasks=report(
+            "<results>/{experiment}/figures/tasks.svg",
+            caption="captions/tasks.rst",
+            category="Figures",
+            labels={"experiment": "{experiment}", "what": "tasks"},
+        ),
+        differences=report(
+            "<results>/{experiment}/figures/differences.svg",
+            caption="captions/differences.rst",
+            category="Figures",
+            labels={"experiment": "{experiment}", "what": "differences"},
+        ),
+        flow=report(
+            "<results>/{experiment}/figures/flow.svg",
+            caption="captions/flow.rst",
+            category="Figures",
+            labels={"experiment": "{experiment}", "what": "flow"},
+        ),
+        flips=report(
+            "<results>/{experiment}/figures/flips.svg",
+            caption="captions/flips.rst",
+            category="Figures",
+            labels={"experiment": "{experiment}", "what": "flips"},
+        ),
+        power=report(
+            "<results>/{experiment}/figures/power.svg",
+            caption="captions/power.rst",
+            category="Figures",
+            labels={"experiment": "{experiment}", "what": "power"},
+        ),
     log:
         "<logs>/draw_figures/{experiment}.log",
     benchmark:

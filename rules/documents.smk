@@ -81,7 +81,12 @@ rule write_analysis:
         figures=rules.draw_figures.output,
         fingerprint=base_fingerprint,
     output:
-        document="<results>/{experiment}/ANALYSIS.md",
+        document=report(
+            "<results>/{experiment}/ANALYSIS.md",
+            caption="captions/analysis.rst",
+            category="Documents",
+            labels={"experiment": "{experiment}", "what": "analysis"},
+        ),
     log:
         "<logs>/write_analysis/{experiment}.log",
     benchmark:
@@ -108,13 +113,88 @@ rule write_analysis:
         " --statistics {params.statistics:q} --document {output.document} > {log} 2>&1"
 
 
+def audit_of_record(wildcards):
+    """The audit, where {experiment} is a recorded one."""
+    return [] if live_experiment(wildcards) else "<results>/published/tables/audit.csv"
+
+
+def headline_of_record(wildcards):
+    """The headline with and without grader artefacts, where {experiment} is a recorded one."""
+    return [] if live_experiment(wildcards) else "<results>/published/tables/headline.csv"
+
+
+def optional_paper_inputs(wildcards, input):
+    """The command line options that pass the inputs not every manuscript has."""
+    named = {"--audit": input.audit, "--headline": input.headline}
+    audit = " ".join(f"{option} {path}" for option, path in named.items() if path)
+    return f"{optional_inputs(wildcards, input)} {audit}".strip()
+
+
+rule write_paper:
+    input:
+        quadrants=rules.aggregate.output.quadrants,
+        rates=rules.aggregate.output.rates,
+        by_task=rules.aggregate.output.by_task,
+        by_category=rules.aggregate.output.by_category,
+        responses=rules.aggregate.output.responses,
+        coverage=rules.aggregate.output.coverage,
+        seeds=rules.aggregate.output.seeds,
+        comparisons=rules.test_hypotheses.output.comparisons,
+        categories=rules.test_hypotheses.output.categories,
+        influence=rules.test_hypotheses.output.influence,
+        transitions=rules.test_hypotheses.output.transitions,
+        flips=rules.test_hypotheses.output.flips,
+        power=rules.simulate_power.output.power,
+        pilot=pilot_rates,
+        figures=rules.draw_figures.output,
+        fingerprint=base_fingerprint,
+        audit=audit_of_record,
+        headline=headline_of_record,
+    output:
+        document=report(
+            "<results>/{experiment}/paper.pdf",
+            caption="captions/paper.rst",
+            category="Documents",
+            labels={"experiment": "{experiment}", "what": "paper"},
+        ),
+    log:
+        "<logs>/write_paper/{experiment}.log",
+    benchmark:
+        "<benchmarks>/write_paper/{experiment}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        facts=experiment_facts,
+        statistics=statistics_settings,
+        optional=optional_paper_inputs,
+        code=code_digest("write_paper"),
+    message:
+        "Write the manuscript of {wildcards.experiment}"
+    shell:
+        "python scripts/write_paper.py --quadrants {input.quadrants} --rates {input.rates}"
+        " --by-task {input.by_task} --by-category {input.by_category}"
+        " --responses {input.responses} --coverage {input.coverage} --seeds {input.seeds}"
+        " --comparisons {input.comparisons} --categories {input.categories}"
+        " --influence {input.influence} --transitions {input.transitions} --flips {input.flips}"
+        " --power {input.power} --figures {input.figures} {params.optional}"
+        " --facts {params.facts:q} --statistics {params.statistics:q}"
+        " --document {output.document} > {log} 2>&1"
+
+
 rule write_quadrants:
     input:
         table=rules.aggregate.output.table,
         by_task=rules.aggregate.output.by_task,
         transitions=rules.test_hypotheses.output.transitions,
     output:
-        document="<results>/{experiment}/QUADRANTS.md",
+        document=report(
+            "<results>/{experiment}/QUADRANTS.md",
+            caption="captions/by_task.rst",
+            category="Documents",
+            labels={"experiment": "{experiment}", "what": "by task"},
+        ),
     log:
         "<logs>/write_quadrants/{experiment}.log",
     benchmark:
@@ -187,7 +267,12 @@ rule write_audit:
         never_explained=rules.audit_record.output.never_explained,
         headline=rules.audit_record.output.headline,
     output:
-        document="<results>/published/AUDIT.md",
+        document=report(
+            "<results>/published/AUDIT.md",
+            caption="captions/audit.rst",
+            category="Documents",
+            labels={"experiment": "published", "what": "audit"},
+        ),
     log:
         "<logs>/write_audit.log",
     benchmark:

@@ -53,7 +53,7 @@ def _draw_row(axes: Any, row: dict[str, Any], height: float, index: int) -> None
         height,
         MARKERS[index % len(MARKERS)],
         color=colour,
-        markersize=5,
+        markersize=6.5,
         markeredgecolor="white",
         markeredgewidth=0.5,
     )

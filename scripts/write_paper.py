@@ -1,0 +1,40 @@
+"""Write the manuscript of an experiment as PDF."""
+
+import argparse
+
+from goodhart_gap.analysis.analysis_document import TABLES, analysis_context, count_parameters
+from goodhart_gap.analysis.csv_tables import read_rows
+from goodhart_gap.analysis.paper_document import compile_paper, paper_context, render_paper
+from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
+from goodhart_gap.script import Script
+
+script = Script(__doc__)
+for table in TABLES:
+    script.input(f"--{table.replace('_', '-')}")
+script.input("--figures", many=True)
+script.input("--fingerprint", optional=True)
+script.input("--pilot", optional=True)
+script.input("--audit", optional=True)
+script.input("--headline", optional=True)
+script.settings("--facts", ExperimentFacts)
+script.settings("--statistics", StatisticsSettings)
+script.output("--document")
+
+
+def main(args: argparse.Namespace) -> None:
+    tables = {table: read_rows(getattr(args, table)) for table in TABLES}
+    analysis = analysis_context(
+        tables,
+        args.facts,
+        args.statistics,
+        parameters=count_parameters(args.fingerprint),
+        pilot=read_rows(args.pilot) if args.pilot else [],
+    )
+    audit = read_rows(args.audit, text=("stated", "recomputed")) if args.audit else []
+    headline = read_rows(args.headline) if args.headline else []
+    context = paper_context(analysis, audit, headline)
+    compile_paper(render_paper(context), args.figures, args.document)
+
+
+if __name__ == "__main__":
+    script.run(main)
