@@ -189,3 +189,27 @@ rule score_responses:
         "python scripts/score_responses.py --responses {input.responses} --tasks {input.tasks}"
         " --outcomes {output.outcomes} --run {wildcards.run} --grading {params.grading:q}"
         " > {log} 2>&1"
+
+
+rule validate_graders:
+    input:
+        tasks=rules.freeze_tasks.output.tasks,
+        gold=sorted(str(path) for path in Path("config/gold").glob("*.jsonl")),
+    output:
+        graders="<results>/{experiment}/tables/graders.csv",
+        errors="<results>/{experiment}/tables/grader_errors.csv",
+    log:
+        "<logs>/validate_graders/{experiment}.log",
+    benchmark:
+        "<benchmarks>/validate_graders/{experiment}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=code_digest("validate_graders"),
+    message:
+        "Validating the graders on the tasks of {wildcards.experiment}"
+    shell:
+        "python scripts/validate_graders.py --tasks {input.tasks} --gold {input.gold}"
+        " --graders {output.graders} --errors {output.errors} 2>&1 | tee {log}"

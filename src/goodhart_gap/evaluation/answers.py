@@ -228,6 +228,12 @@ def _chosen(found: Sequence[Found], text: str, explicit: bool) -> Found | None:
     is the one after the last verb of being, having or ending.
     """
     standing = [each for each in found if not _NEGATED.search(text[: each.start])]
+    ranges = [
+        first
+        for first, second in pairwise(standing)
+        if re.fullmatch(r"\s*(?:to|until|till)\s*[$€£]?", text[first.end : second.start])
+    ]
+    standing = [each for each in standing if each not in ranges]
     if not standing:
         return None
     for first, second in pairwise(standing):
@@ -242,7 +248,7 @@ def _chosen(found: Sequence[Found], text: str, explicit: bool) -> Found | None:
         leads = standing[0]
         for following in standing[1:]:
             between = text[leads.end : following.start]
-            if re.fullmatch(r"\s*(?:-|to|until|till|\+|\*|/)\s*", between):
+            if re.fullmatch(r"\s*[-+*/]\s*", between):
                 leads = following
             else:
                 break

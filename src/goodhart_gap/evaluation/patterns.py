@@ -93,8 +93,10 @@ def _alternatives(group: str, source: str) -> Sequence[str]:
         ]
     if not all(phrases):
         raise ValueError(f"pattern '{source}' has an empty part")
-    if any("<" in phrase and re.search(r"<[a-z]+>", phrase) for phrase in phrases):
+    if any(re.search(r"<[a-z]+>", phrase) for phrase in phrases):
         return _alternatives("|".join(phrases), source)
+    if any(re.search(r"<[a-z]", phrase) for phrase in phrases):
+        raise ValueError(f"pattern '{source}': there is no word list of that name")
     return phrases
 
 

@@ -114,8 +114,8 @@ def unit_named(word: str) -> str | None:
 
 _NOT_UNITS = set(
     words(
-        "a an and as at are by for from in is it of off on or so then the to was with are per each left"
-        " total more less bar barn are atom rod link hand point line pole chain"
+        "a an and as at are by for from in is it of off on or so then the to was with are per "
+        "each left total more less bar barn are atom rod link hand point line pole chain"
     )
 ) - {"point"}
 
@@ -146,10 +146,10 @@ def _pint_name(word: str) -> str | None:
 
 _COMMON_UNITS = set(
     words(
-        "dollar euro cent mile kilometer kilometre km meter metre centimeter cm millimeter mm inch foot"
-        " feet yard hour minute second day week month year cup liter litre ml milliliter gallon pint"
-        " quart tablespoon teaspoon ounce pound gram kg kilogram mph kph degree percent serving"
-        " ounces inches lb lbs oz"
+        "dollar euro cent mile kilometer kilometre km meter metre centimeter cm millimeter mm "
+        "inch foot feet yard hour minute second day week month year cup liter litre ml "
+        "milliliter gallon pint quart tablespoon teaspoon ounce pound gram kg kilogram mph "
+        "kph degree percent serving ounces inches lb lbs oz"
     )
 )
 

@@ -20,10 +20,11 @@ _MINIMUM_TOKENS = 8
 _COPIED_SHARE = 0.8
 _FUNCTION_WORDS = set(
     words(
-        "the a an this that these those it its we you i he she they them their your our his her is are "
-        "was were be been has have had do does will would can must should and then so because since "
-        "which who what by to of from in at on for with as after before first next if when while each "
-        "per not only both all how let there here out up off one another"
+        "the a an this that these those it its we you i he she they them their your our his "
+        "her is are was were be been has have had do does will would can must should and then "
+        "so because since which who what by to of from in at on for with as after before "
+        "first next if when while each per not only both all how let there here out up off "
+        "one another"
     )
 )
 _NEGATORS = re.compile(
@@ -141,6 +142,7 @@ def _comes_after(
     first, second = places[earlier][0], places[later][0]
     if first[0] != second[0]:
         return first[0] < second[0]
-    if first[1] <= second[2]:
+    # The parts of a formula may be written in any order.
+    if first[1] <= second[2] or re.search(r" [*/=] ", spoken[first[0]]):
         return True
     return _REVERSES.search(spoken[first[0]][: first[1]].rstrip()) is not None

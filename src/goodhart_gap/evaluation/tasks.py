@@ -139,7 +139,7 @@ class Rubric(Settings):
     """Patterns of procedures that are wrong; one that matches vetoes the explanation."""
 
     steps: tuple[str, ...] = Field(min_length=1)
-    """A correct explanation, cut so that it is no longer correct when one of the parts is missing."""
+    """A correct explanation, in parts none of which can be left out."""
 
     paraphrases: tuple[str, ...] = ()
     """The same procedure in other words."""

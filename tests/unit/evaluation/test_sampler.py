@@ -16,7 +16,7 @@ from tests.tiny_models import write_tiny_checkpoint
 
 PROMPTS = [
     Prompt("shirt", "execution", "A shirt costs 25 dollars."),
-    Prompt("shirt", "explanation", "Explain how a shirt that costs 25 dollars is paid for, please."),
+    Prompt("shirt", "explanation", "Explain how a shirt for 25 dollars is paid for, please."),
     Prompt("order", "execution", "Alice is taller than Bob."),
     Prompt("order", "explanation", "You are asked: who is taller?"),
 ]

@@ -1,0 +1,69 @@
+"""Validate the graders: on the acceptance suite made from the tasks, and on labelled responses."""
+
+import argparse
+import csv
+from itertools import chain
+
+from goodhart_gap.evaluation.tasks import read_frozen
+from goodhart_gap.evaluation.validation import (
+    GRADERS,
+    gate_shortfalls,
+    gold_verdicts,
+    read_gold,
+    suite_verdicts,
+    validate,
+)
+from goodhart_gap.files import read_jsonl
+from goodhart_gap.script import Script
+
+script = Script(__doc__)
+script.input("--tasks")
+script.input("--gold", many=True)
+script.output("--graders")
+script.output("--errors")
+
+RATES = ("sensitivity", "specificity", "kappa")
+
+
+def main(args: argparse.Namespace) -> None:
+    tasks = read_frozen(args.tasks)
+    gold = read_gold(chain.from_iterable(read_jsonl(path) for path in args.gold))
+    rows = validate(tasks, gold)
+    with args.graders.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    with args.errors.open("w", newline="", encoding="utf-8") as handle:
+        table = csv.writer(handle)
+        table.writerow(["grader", "set", "role", "task", "kind", "expected", "given", "text"])
+        for name, grader in GRADERS.items():
+            for role in ("execution", "explanation"):
+                for where, verdicts in (
+                    ("suite", suite_verdicts(grader, tasks.values(), role)),
+                    ("gold", gold_verdicts(grader, tasks, gold, role)),
+                ):
+                    for v in verdicts:
+                        if v.expected != v.given:
+                            table.writerow(
+                                [name, where, role, v.task, v.kind, v.expected, v.given, v.text]
+                            )
+    print_table(rows)
+
+
+def print_table(rows: list[dict[str, object]]) -> None:
+    for row in rows:
+        counts = (
+            f"accepted {row['wrongly_accepted']} of {row['to_reject']} to reject, "
+            f"rejected {row['wrongly_rejected']} of {row['to_accept']} to accept"
+        )
+        figures = ", ".join(
+            f"{name} {row[name]} ({row[f'{name}_low']} to {row[f'{name}_high']})" for name in RATES
+        )
+        print(f"{row['grader']:8} {row['set']:5} {row['role']:11} {counts}; {figures}")
+    for grader in GRADERS:
+        shortfalls = gate_shortfalls(rows, grader)
+        print(f"gate of {grader}: {'passed' if not shortfalls else '; '.join(shortfalls)}")
+
+
+if __name__ == "__main__":
+    script.run(main)

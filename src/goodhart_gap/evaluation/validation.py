@@ -1,0 +1,245 @@
+"""How good the graders are: against the acceptance suite, and against labels made by reading.
+
+For each grader, set and role: how many texts that must be rejected were accepted and the other way
+round, sensitivity, specificity and Cohen's kappa with intervals. The suite is adversarial, so its
+rates describe no population; the gold set is real responses, drawn in strata, so its rates are
+weighted by how many responses of the pool each labelled one stands for.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.evaluation import legacy
+from goodhart_gap.evaluation.acceptance import Case, cases
+from goodhart_gap.evaluation.answers import grade_answer
+from goodhart_gap.evaluation.rubrics import grade_explanation
+from goodhart_gap.evaluation.tasks import Task
+from goodhart_gap.settings import Settings
+
+Role = Literal["execution", "explanation"]
+
+MINIMUM_KAPPA = 0.7
+"""Gate: agreement with the labels beyond chance, at least."""
+
+MINIMUM_RATE = 0.9
+"""Gate: sensitivity and specificity, at least."""
+
+_RESAMPLES = 2000
+
+
+class GoldResponse(Settings):
+    """A real response, labelled by reading it."""
+
+    task: str
+    """Task it answers."""
+
+    role: Role
+    """Which of the task's prompts it answers."""
+
+    condition: str
+    """Model or condition it was sampled under; not shown to whoever labelled it."""
+
+    seed: int
+    """Base seed it was sampled with."""
+
+    run: int
+    """Run."""
+
+    text: str
+    """The whole response."""
+
+    truncated: bool
+    """Whether it was cut at the token limit."""
+
+    label: bool
+    """Whether it commits itself to the correct answer, or explains the procedure."""
+
+    reason: str = Field(min_length=3)
+    """Why."""
+
+    weight: float = Field(default=1.0, gt=0)
+    """Number of responses of the pool it stands for."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a text deserves, what a grader gave, and how much it counts."""
+
+    task: str
+    kind: str
+    text: str
+    expected: bool
+    given: bool
+    weight: float = 1.0
+
+
+Grader = Callable[[Task, Role, str, bool], bool]
+
+
+def concepts_grader(task: Task, role: Role, text: str, truncated: bool) -> bool:
+    """Ours: typed answers and concept coverage."""
+    if role == "execution":
+        return grade_answer(task.answer, text, truncated).status == "correct"
+    if task.rubric is None:
+        return False
+    prompts = tuple(task.prompts().values())
+    return grade_explanation(task.rubric, text, truncated, prompts).status == "explained"
+
+
+def legacy_grader(task: Task, role: Role, text: str, _truncated: bool) -> bool:
+    """The original's rules."""
+    return legacy.executes(task, text) if role == "execution" else legacy.understands(task, text)
+
+
+GRADERS: Mapping[str, Grader] = {"concepts": concepts_grader, "legacy": legacy_grader}
+
+
+def suite_verdicts(grader: Grader, tasks: Iterable[Task], role: Role) -> list[Verdict]:
+    """Grade every case of the acceptance suite of `tasks` in one role."""
+
+    def verdict(task: Task, case: Case) -> Verdict:
+        given = grader(task, role, case.text, case.truncated)
+        return Verdict(task.id, case.kind, case.text, case.accept, given)
+
+    return [verdict(task, case) for task in tasks for case in cases(task) if case.role == role]
+
+
+def gold_verdicts(
+    grader: Grader, tasks: Mapping[str, Task], gold: Iterable[GoldResponse], role: Role
+) -> list[Verdict]:
+    """Grade every labelled response of one role; responses to unknown tasks are left out."""
+    return [
+        Verdict(
+            row.task,
+            row.reason,
+            row.text,
+            row.label,
+            grader(tasks[row.task], role, row.text, row.truncated),
+            row.weight,
+        )
+        for row in gold
+        if row.role == role and row.task in tasks
+    ]
+
+
+def read_gold(rows: Iterable[Mapping[str, Any]]) -> list[GoldResponse]:
+    """Validate labelled responses. Raises GoodhartError when one was labelled twice."""
+    gold = [GoldResponse.model_validate(row) for row in rows]
+    seen = set()
+    for row in gold:
+        key = (row.condition, row.seed, row.run, row.task, row.role)
+        if key in seen:
+            raise GoodhartError(f"gold set: {key} is labelled twice; remove one of the two.")
+        seen.add(key)
+    return gold
+
+
+def summary(verdicts: Sequence[Verdict], confidence: float = 0.95) -> dict[str, Any]:
+    """Return the row of graders.csv for a list of verdicts.
+
+    Rates are weighted. Intervals are percentiles of a bootstrap that resamples tasks, since the
+    texts of one task are not independent; they are empty where a rate is not defined.
+    """
+    must = [v for v in verdicts if v.expected]
+    must_not = [v for v in verdicts if not v.expected]
+    row: dict[str, Any] = {
+        "n": len(verdicts),
+        "to_accept": len(must),
+        "wrongly_rejected": sum(not v.given for v in must),
+        "to_reject": len(must_not),
+        "wrongly_accepted": sum(v.given for v in must_not),
+    }
+    by_task: dict[str, np.ndarray] = {}
+    for verdict in verdicts:
+        table = by_task.setdefault(verdict.task, np.zeros(4))
+        table[2 * verdict.expected + verdict.given] += verdict.weight
+    tables = np.array(list(by_task.values())).reshape(-1, 4)
+    estimates = rates(tables.sum(axis=0))
+    generator = np.random.default_rng(0)
+    resampled = [
+        rates(tables[generator.integers(0, len(tables), len(tables))].sum(axis=0))
+        for _ in range(_RESAMPLES if len(tables) > 1 else 0)
+    ]
+    tail = (1 - confidence) / 2
+    for place, name in enumerate(("sensitivity", "specificity", "kappa")):
+        row[name] = _shown(estimates[place])
+        values = [rate[place] for rate in resampled if not math.isnan(rate[place])]
+        bounds = np.quantile(values, [tail, 1 - tail]) if values else (math.nan, math.nan)
+        row[f"{name}_low"], row[f"{name}_high"] = map(_shown, bounds)
+    return row
+
+
+def rates(table: np.ndarray) -> tuple[float, float, float]:
+    """Return sensitivity, specificity and kappa of the counts (TN, FP, FN, TP); NaN if undefined.
+
+    Cohen (1960), "A coefficient of agreement for nominal scales".
+    """
+    tn, fp, fn, tp = map(float, table)
+    total = tn + fp + fn + tp
+    sensitivity = tp / (tp + fn) if tp + fn else math.nan
+    specificity = tn / (tn + fp) if tn + fp else math.nan
+    by_chance = ((tp + fn) * (tp + fp) + (tn + fp) * (tn + fn)) / total**2 if total else math.nan
+    kappa = ((tp + tn) / total - by_chance) / (1 - by_chance) if by_chance < 1 else math.nan
+    return sensitivity, specificity, kappa
+
+
+def validate(tasks: Mapping[str, Task], gold: Sequence[GoldResponse]) -> list[dict[str, Any]]:
+    """Return the rows of graders.csv: every grader on the suite and on the gold set, by role."""
+    rows = []
+    for name, grader in GRADERS.items():
+        for role in ("execution", "explanation"):
+            suite = suite_verdicts(grader, tasks.values(), role)  # type: ignore[arg-type]
+            labelled = gold_verdicts(grader, tasks, gold, role)  # type: ignore[arg-type]
+            for where, verdicts in (("suite", suite), ("gold", labelled)):
+                if verdicts:
+                    rows.append({"grader": name, "set": where, "role": role} | summary(verdicts))
+    return rows
+
+
+def gate_shortfalls(rows: Iterable[Mapping[str, Any]], grader: str = "concepts") -> list[str]:
+    """Return in words where `grader` misses its gate; an empty list lets a verdict be printed.
+
+    The gate: nothing wrong on the suite; on the gold set kappa, sensitivity and specificity not
+    below their minimum, in both roles.
+    """
+    ours = [row for row in rows if row["grader"] == grader]
+    found = []
+    for role in ("execution", "explanation"):
+        mine = {row["set"]: row for row in ours if row["role"] == role}
+        if "suite" in mine:
+            wrong = int(mine["suite"]["wrongly_accepted"]) + int(mine["suite"]["wrongly_rejected"])
+            if wrong:
+                found.append(f"{role}: {wrong} of {mine['suite']['n']} cases of the suite wrong")
+        if "gold" not in mine:
+            found.append(f"{role}: no labelled responses")
+            continue
+        for name, least in (
+            ("kappa", MINIMUM_KAPPA),
+            ("sensitivity", MINIMUM_RATE),
+            ("specificity", MINIMUM_RATE),
+        ):
+            value = mine["gold"][name]
+            if value in ("", None) or float(value) < least:
+                found.append(f"{role}: {name} {value or 'undefined'} is below {least}")
+    return found
+
+
+def corrected_rate(apparent: float, sensitivity: float, specificity: float) -> float:
+    """Return the rate corrected for a grader's errors, within [0, 1]; NaN for a useless grader.
+
+    Rogan and Gladen (1978): (apparent + specificity - 1) / (sensitivity + specificity - 1).
+    """
+    power = sensitivity + specificity - 1
+    if power <= 0:
+        return math.nan
+    return min(1.0, max(0.0, (apparent + specificity - 1) / power))
+
+
+def _shown(value: float) -> float | str:
+    return "" if math.isnan(value) else round(float(value), 4)

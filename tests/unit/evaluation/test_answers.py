@@ -1,0 +1,97 @@
+import pytest
+
+from goodhart_gap.evaluation.answers import grade_answer
+from goodhart_gap.evaluation.tasks import (
+    Answer,
+    ChoiceAnswer,
+    DurationAnswer,
+    NumberAnswer,
+    OrderingAnswer,
+    SetAnswer,
+    TimeAnswer,
+)
+
+DOLLARS = NumberAnswer(kind="number", value=15, unit="dollar")
+MILES = NumberAnswer(kind="number", value=6.3, unit="mile", tolerance=0.051)
+QUARTER_PAST_FOUR = TimeAnswer(kind="time", value="4:15 PM")
+NOON = TimeAnswer(kind="time", value="12 PM")
+LENGTH = DurationAnswer(kind="duration", minutes=155, unit="minute")
+ROW = OrderingAnswer(kind="ordering", items=("Alice", "Bob", "Carol", "David"))
+SET = SetAnswer(kind="set", items=("5",))
+NAME = ChoiceAnswer(kind="choice", value="Dan", options=("Amy", "Ben", "Cara", "Dan"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "status"),
+    [
+        (DOLLARS, "Answer: 15", "correct"),
+        (DOLLARS, "First 25 - 5 = 20. Then 20 - 5 = 15.\n\nAnswer: $15.00", "correct"),
+        (DOLLARS, "Answer: fifteen dollars", "correct"),
+        (DOLLARS, "You pay 15 dollars in the end.", "correct"),
+        (DOLLARS, "The 15 is a distraction.\nAnswer: 20", "wrong"),
+        (DOLLARS, "Answer: 15 euros", "wrong"),
+        (DOLLARS, "Answer: 15%", "wrong"),
+        (DOLLARS, "Answer: -15", "wrong"),
+        (DOLLARS, "Answer: 150", "wrong"),
+        (DOLLARS, "Answer: 1500 cents", "wrong"),
+        (DOLLARS, "The answer is not 15.", "unparsed"),
+        (DOLLARS, "Answer: 15, not 20", "correct"),
+        (DOLLARS, "Answer: 20 - 5 = 15", "correct"),
+        (DOLLARS, "Answer: 15 or 20", "unparsed"),
+        (DOLLARS, "Answer:", "unparsed"),
+        (DOLLARS, "", "unparsed"),
+        (DOLLARS, "I'm sorry, I cannot determine that.", "refused"),
+        (DOLLARS, "\\boxed{15}", "correct"),
+        (MILES, "Answer: 6.25 miles", "correct"),
+        (MILES, "Answer: 6.3 km", "wrong"),
+        (MILES, "Answer: 6.2 miles", "wrong"),
+        (QUARTER_PAST_FOUR, "Answer: 4:15 PM", "correct"),
+        (QUARTER_PAST_FOUR, "It ends at 16:15.", "correct"),
+        (QUARTER_PAST_FOUR, "It ends at 4.15 p.m.", "correct"),
+        (QUARTER_PAST_FOUR, "Answer: 4:15 in the afternoon", "correct"),
+        (QUARTER_PAST_FOUR, "Answer: 4:15 AM", "wrong"),
+        (QUARTER_PAST_FOUR, "Answer: 4:15", "unparsed"),
+        (QUARTER_PAST_FOUR, "It runs from 2:45 PM to 4:15 PM.", "correct"),
+        (QUARTER_PAST_FOUR, "Answer: 2:45 PM + 1:30 = 4:15 PM", "correct"),
+        (NOON, "Everything is done at noon.", "correct"),
+        (NOON, "Answer: 12:00", "unparsed"),
+        (NOON, "Answer: midnight", "wrong"),
+        (NOON, "", "unparsed"),
+        (LENGTH, "Answer: 155", "correct"),
+        (LENGTH, "Answer: 2 hours and 35 minutes", "correct"),
+        (LENGTH, "It lasts two hours and thirty-five minutes.", "correct"),
+        (LENGTH, "Answer: 155 hours", "wrong"),
+        (LENGTH, "Answer: 2 hours", "wrong"),
+        (ROW, "Answer: Alice, Bob, Carol, David", "correct"),
+        (ROW, "Alice > Bob > Carol > David", "correct"),
+        (ROW, "David < Carol < Bob < Alice", "correct"),
+        (ROW, "Answer: David, Carol, Bob, Alice", "wrong"),
+        (ROW, "Answer: Alice, Bob, David", "unparsed"),
+        (ROW, "Answer:\n1. Alice\n2. Bob\n3. Carol\n4. David", "correct"),
+        (SET, "Answer: {5}", "correct"),
+        (SET, "The only number in all three sets is 5.", "correct"),
+        (SET, "Answer: 3, 4, 5", "wrong"),
+        (NAME, "Dan", "correct"),
+        (NAME, "Dan is the fastest, because he beat Amy.", "correct"),
+        (NAME, "The fastest is Amy, although Dan beat her.", "wrong"),
+        (NAME, "Answer: Amy or Dan", "unparsed"),
+        (NAME, "No definitive answer can be given, although Dan beat Amy.", "refused"),
+        (NAME, "Answer: not Dan", "unparsed"),
+    ],
+)
+def test_status(answer: Answer, text: str, status: str) -> None:
+    assert grade_answer(answer, text, truncated=False).status == status
+
+
+@pytest.mark.parametrize("answer", [DOLLARS, QUARTER_PAST_FOUR, NOON, LENGTH, ROW, SET, NAME])
+@pytest.mark.parametrize("text", ["", " ", "\n\n"])
+def test_empty_text_is_never_correct(answer: Answer, text: str) -> None:
+    for truncated in (False, True):
+        assert grade_answer(answer, text, truncated).status != "correct"
+
+
+def test_cut_responses_count_only_what_they_committed_to() -> None:
+    working = "We take 20% of 25, so the price is 20. Then we have 20 - 5 = 15"
+    assert grade_answer(DOLLARS, working, truncated=True).status == "truncated"
+    assert grade_answer(DOLLARS, working, truncated=False).status == "correct"
+    assert grade_answer(DOLLARS, f"Answer: 15\n\n{working}", truncated=True).status == "correct"

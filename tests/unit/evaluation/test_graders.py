@@ -1,0 +1,119 @@
+"""The graders on the acceptance suite, under changes of the text, and the legacy rules."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goodhart_gap.evaluation import legacy
+from goodhart_gap.evaluation.acceptance import FILLER, cases, surface_forms, swapped
+from goodhart_gap.evaluation.tasks import Task
+from goodhart_gap.evaluation.validation import concepts_grader
+from tests.unit.evaluation.conftest import ROOT
+
+IDS = [
+    line.split("id:")[1].strip()
+    for line in (ROOT / "config/tasks/original-20.yaml").read_text().splitlines()
+    if line.startswith("  - id:")
+]
+
+
+def understands(task: Task, text: str) -> bool:
+    return concepts_grader(task, "explanation", text, False)
+
+
+@pytest.mark.parametrize("task_id", IDS)
+def test_acceptance_suite(original: dict[str, Task], task_id: str) -> None:
+    task = original[task_id]
+    wrong = [
+        case
+        for case in cases(task)
+        if concepts_grader(task, case.role, case.text, case.truncated) != case.accept
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("task_id", IDS)
+def test_suite_is_complete(original: dict[str, Task], task_id: str) -> None:
+    task = original[task_id]
+    assert len(set(surface_forms(task.answer))) >= 5
+    assert task.rubric is not None
+    assert len(task.rubric.paraphrases) >= 2
+    assert task.operands
+    assert task.intermediates or task.answer.kind == "choice"
+    kinds = {case.kind for case in cases(task)}
+    assert {
+        "empty",
+        "refusal",
+        "prompt echoed",
+        "keyword dump",
+        "negated answer",
+        "operand",
+    } <= kinds
+    assert ("wrong AM or PM" in kinds) == (task.answer.kind == "time")
+
+
+@pytest.mark.parametrize("task_id", IDS)
+def test_a_missing_step_is_missed(original: dict[str, Task], task_id: str) -> None:
+    rubric = original[task_id].rubric
+    assert rubric is not None
+    assert understands(original[task_id], " ".join(rubric.steps))
+    for place in range(len(rubric.steps)):
+        rest = rubric.steps[:place] + rubric.steps[place + 1 :]
+        assert not understands(original[task_id], " ".join(rest))
+
+
+@pytest.mark.parametrize("task_id", ["discount_coupon", "percentage_chain", "temperature_convert"])
+def test_swapped_steps_are_noticed(original: dict[str, Task], task_id: str) -> None:
+    task = original[task_id]
+    assert task.rubric is not None
+    assert not understands(task, " ".join(reversed(task.rubric.steps)))
+    assert any(not understands(task, text) for text in swapped(task.rubric.steps))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(IDS),
+    st.lists(st.sampled_from([*FILLER, " Good luck.", "\n\nNow you know.", " Take your time."])),
+    st.booleans(),
+)
+def test_filler_changes_nothing(
+    original: dict[str, Task], task_id: str, filler: list[str], before: bool
+) -> None:
+    task = original[task_id]
+    assert task.rubric is not None
+    padding = "".join(filler)
+    for text in (task.rubric.reference, *task.rubric.paraphrases, task.rubric.steps[0]):
+        padded = f"{padding}\n{text}" if before else text + padding
+        assert understands(task, padded) == understands(task, text)
+
+
+def test_negation_and_misconception(original: dict[str, Task]) -> None:
+    task = original["discount_coupon"]
+    right = "Take 20% of the price off. Then subtract the coupon from the result."
+    assert understands(task, right)
+    assert not understands(task, right.replace("Then subtract", "Then do not subtract"))
+    assert not understands(task, right.replace("Then subtract", "Never subtract"))
+    assert not understands(task, right + " Finally, add the coupon to the price.")
+
+
+def test_legacy_rules_reproduce_the_record(published: Path) -> None:
+    differing, count = [], 0
+    for path in sorted((published / "n100").glob("*.json")):
+        for result in json.loads(path.read_text())["results"]:
+            count += 1
+            passed = legacy.passes(result["extracted_answer"], result["correct_answer"])
+            if passed != result["executes_correctly"]:
+                differing.append(result["id"])
+    assert count == 300
+    assert differing == []
+
+
+def test_legacy_flaws_are_kept(original: dict[str, Task]) -> None:
+    assert legacy.executes(original["task_schedule"], "")
+    assert not concepts_grader(original["task_schedule"], "execution", "", False)
+    refusal = "No definitive answer can be given, although Dan beat Amy."
+    assert legacy.executes(original["ranking_update"], refusal)
+    assert not concepts_grader(original["ranking_update"], "execution", refusal, False)
