@@ -74,7 +74,7 @@ def check_blocks(config: Any, settings: ModelSettings, label: str) -> None:
 def fetch_shard(
     source: Source, settings: ModelSettings, config: Any, shard: str, weights: Path, record: Path
 ) -> dict[str, Any]:
-    """Write one shard's weights in the dtype of `settings`; return the fingerprint record written too.
+    """Write one shard's weights in the dtype of `settings`; write and return their fingerprints.
 
     Raises GoodhartError when the source lacks a weight, or one is not finite.
     """

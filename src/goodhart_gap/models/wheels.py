@@ -34,10 +34,7 @@ _CAUSES = (
         r"NewConnectionError|Connection refused|Network is unreachable|ProxyError|Max retries",
         "no network: the index cannot be reached",
     ),
-    (
-        r"IncompleteRead|Connection broken|ChunkedEncodingError|located at .* is invalid",
-        "the download broke off",
-    ),
+    (r"IncompleteRead|Connection broken|ChunkedEncoding|is invalid", "the download broke off"),
     (r"No space left on device", "the disk is full"),
     (r"SSLError|CERTIFICATE_VERIFY_FAILED", "the index's certificate was refused"),
     (r"No matching distribution|Could not find a version", "the index has no such wheel"),
