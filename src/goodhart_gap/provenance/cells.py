@@ -7,6 +7,8 @@ whose row and column share most words with the number's line, table header and h
 
 import bisect
 import csv
+import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 _NUMBER = re.compile(
-    r"(?<![\w.,/`-])(?P<sign>[+\-−]?)(?P<digits>\d[\d,]*(?:\.\d+)?)(?P<percent>\s?%)?(?![\w/`]|[.,]\d|-\w)"
+    r"(?<![\w.,/`-])(?P<sign>[+\-−]?)(?P<digits>\d[\d,]*(?:\.\d+)?)"
+    r"(?P<unit>\s?%| (?:thousand|million|billion)\b)?(?![\w/`]|[.,]\d|-\w)"
 )
+_UNITS = {" thousand": 1e3, " million": 1e6, " billion": 1e9}
 _NOT_PRINTED = re.compile(r"`[^`]*`|\]\([^)]*\)|(?<=\d)/(?=\d)")
 """Code, link targets, and the stroke of a fraction, whose two numbers count one by one."""
 
@@ -34,7 +38,9 @@ class Printed:
     """What is printed, unit included."""
 
     value: float
-    decimals: int
+    half: float
+    """Half a unit of the last digit printed."""
+
     percent: bool
     context: frozenset[str]
     """Words around it: its line, its table's header, its heading."""
@@ -81,14 +87,15 @@ def printed_numbers(text: str) -> list[Printed]:
             header = set()
         for match in _NUMBER.finditer(shown):
             digits = match["digits"].replace(",", "")
+            unit = _UNITS.get(match["unit"] or "", 1.0)
             sign = -1.0 if match["sign"] in ("-", "−") else 1.0
             found.append(
                 Printed(
                     line=number,
                     text=match.group().strip(),
-                    value=sign * float(digits),
-                    decimals=len(digits.partition(".")[2]),
-                    percent=match["percent"] is not None,
+                    value=sign * float(digits) * unit,
+                    half=(0.5 * 10.0 ** -len(digits.partition(".")[2]) + 1e-9) * unit,
+                    percent=match["unit"] in ("%", " %"),
                     context=frozenset(_words(line) | heading | header),
                 )
             )
@@ -109,6 +116,14 @@ def table_cells(path: Path, name: str) -> list[Cell]:
                     label = ", ".join(text for text in texts if len(text) < 40)
                     cells.append(Cell(name, number, column or "", value, cell_words, label))
     return cells
+
+
+def weight_cells(path: Path, name: str) -> list[Cell]:
+    """Return the number of weights that a fingerprint file counts up to, called `name`."""
+    shards = json.loads(path.read_text(encoding="utf-8"))["shards"].values()
+    shapes = [tensor["shape"] for shard in shards for tensor in shard["tensors"].values()]
+    total = float(sum(math.prod(shape) for shape in shapes))
+    return [Cell(name, 0, "number of weights", total, frozenset({"parameters"}), "")]
 
 
 def argument_cells(arguments: Any, name: str = "") -> list[Cell]:
@@ -149,10 +164,9 @@ class Cells:
 
     def _ranges(self, printed: Printed) -> Iterator[tuple[int, int]]:
         """Yield the ranges of cells that show as `printed`: as they are, or in percent."""
-        half = 0.5 * 10.0**-printed.decimals + 1e-9
         for scale in (100.0,) if printed.percent else (1.0, 100.0):
-            low = bisect.bisect_left(self._values, (abs(printed.value) - half) / scale)
-            high = bisect.bisect_right(self._values, (abs(printed.value) + half) / scale)
+            low = bisect.bisect_left(self._values, (abs(printed.value) - printed.half) / scale)
+            high = bisect.bisect_right(self._values, (abs(printed.value) + printed.half) / scale)
             yield low, high
 
 

@@ -1,7 +1,6 @@
 """The chain behind an artifact as a picture: one box a step, data flowing downwards (SVG)."""
 
 from html import escape
-from itertools import pairwise
 
 from goodhart_gap.provenance.chain import Chain
 from goodhart_gap.provenance.trace import Step, steps
@@ -29,7 +28,11 @@ def chain_svg(chain: Chain, path: str) -> str:
         for row, level in enumerate(levels)
         for column, step in enumerate(level)
     }
-    arrows = [_arrow(places[need], places[step.name]) for step in found for need in step.needs]
+    arrows = [
+        _arrow(places[need], places[name])
+        for name, nearest in _direct(found).items()
+        for need in nearest
+    ]
     boxes = [_box(chain, step, places[step.name]) for step in found]
     return "\n".join(
         [
@@ -78,12 +81,26 @@ def _lines(chain: Chain, step: Step) -> tuple[str, str, str]:
 
 
 def _shortened(path: str, length: int) -> str:
-    """Cut a path in its middle, at folders, to about `length` characters."""
-    if len(path) <= length:
-        return path
+    """Leave out leading folders of a path until it has at most `length` characters."""
     parts = path.split("/")
-    for head, tail in pairwise(range(len(parts))):
-        candidate = "/".join([*parts[: head and 1], "...", *parts[tail + head :]])
-        if len(candidate) <= length:
-            return candidate
-    return f"...{path[-length + 3 :]}"
+    while len(path) > length and len(parts) > 1:
+        parts.pop(0)
+        path = ".../" + "/".join(parts)
+    return path
+
+
+def _direct(found: list[Step]) -> dict[str, set[str]]:
+    """Return for each step the steps it needs, without those that another of them needs already."""
+    needs = {step.name: set(step.needs) for step in found}
+    behind: dict[str, set[str]] = {}
+    for step in sorted(found, key=lambda step: -step.depth):
+        nearest = needs[step.name]
+        behind[step.name] = nearest.union(*(behind.get(need, set()) for need in nearest))
+    return {
+        name: {
+            need
+            for need in nearest
+            if not any(need in behind.get(other, set()) for other in nearest - {need})
+        }
+        for name, nearest in needs.items()
+    }

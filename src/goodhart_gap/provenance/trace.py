@@ -11,6 +11,7 @@ from goodhart_gap.provenance.cells import (
     argument_cells,
     printed_numbers,
     table_cells,
+    weight_cells,
 )
 from goodhart_gap.provenance.chain import Chain, Entry
 
@@ -41,6 +42,8 @@ def document_cells(chain: Chain, path: str) -> Cells:
         file = chain.file(record.path)
         if file.suffix == ".csv" and file.is_file():
             cells += table_cells(file, record.path)
+        elif file.name == "fingerprint.json" and file.is_file():
+            cells += weight_cells(file, record.path)
     return Cells(cells)
 
 
