@@ -33,7 +33,12 @@ lock:
 	{ echo "# Made by 'make lock' from pyproject.toml; do not edit."; \
 	  .cache/lock/bin/python -m pip freeze --all --exclude goodhart-gap --exclude pip \
 	  | sed 's/+cpu$$//'; } > requirements.lock
-	rm -rf .cache/lock
+	rm -rf .cache/lock build
+	{ echo "# Made by 'make lock': requirements.lock for 'snakemake --software-deployment-method conda'."; \
+	  echo "name: goodhart-gap"; \
+	  echo "channels: [conda-forge, nodefaults]"; \
+	  echo "dependencies:"; echo "  - python=3.11"; echo "  - pip"; echo "  - pip:"; \
+	  sed -n 's/^[^#].*/      - &/p' requirements.lock; } > environment.yaml
 
 clean:
 	rm -rf $(VENV) results logs benchmarks/results .snakemake .cache

@@ -1,61 +1,7 @@
 """From outcomes (scored here, or read from a record) to tables, comparisons, and figures."""
 
-import json
-import re
 
-PUBLISHED = [
-    name
-    for name, experiment in CONFIG.experiments.items()
-    if isinstance(experiment, RecordedExperiment)
-]
-
-
-def record_of(wildcards):
-    """The facts table of a recorded experiment."""
-    return experiment_of(wildcards).record
-
-
-def published_model(wildcards):
-    """Name of the model a record is about."""
-    return experiment_of(wildcards).model
-
-
-def outcome_files(wildcards):
-    """The per-run outcomes of every condition and seed of {experiment}."""
-    experiment = experiment_of(wildcards)
-    return collect(
-        "<results>/{experiment}/outcomes/{condition}/seed{seed}/run{run}.json",
-        experiment=wildcards.experiment,
-        condition=experiment.conditions,
-        seed=experiment.seeds,
-        run=range(experiment.runs),
-    )
-
-
-def experiment_design(wildcards):
-    """JSON of ExperimentDesign."""
-    experiment = experiment_of(wildcards)
-    return experiment.model_dump_json(include={"baseline", "conditions", "runs", "seeds"})
-
-
-def confidence(wildcards):
-    """Coverage of the intervals."""
-    return experiment_of(wildcards).statistics.confidence
-
-
-def equivalence_margin(wildcards):
-    """Margin of the equivalence tests, as a share."""
-    return experiment_of(wildcards).statistics.equivalence_margin
-
-
-def power_target(wildcards):
-    """Power at which an effect counts as detectable."""
-    return experiment_of(wildcards).statistics.power_target
-
-
-def baseline_of(wildcards):
-    """The condition the others are compared with."""
-    return experiment_of(wildcards).baseline
+include: "functions/analysis.smk"
 
 
 rule import_outcomes:
@@ -69,6 +15,8 @@ rule import_outcomes:
         "<benchmarks>/import_outcomes/{experiment}/{condition}/seed{seed}/run{run}.jsonl"
     wildcard_constraints:
         experiment="|".join(map(re.escape, PUBLISHED)) or "(?!)",
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=200,
@@ -106,6 +54,8 @@ rule aggregate:
         "<logs>/aggregate/{experiment}.log",
     benchmark:
         "<benchmarks>/aggregate/{experiment}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -142,6 +92,8 @@ rule test_hypotheses:
         "<logs>/test_hypotheses/{experiment}.log",
     benchmark:
         "<benchmarks>/test_hypotheses/{experiment}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -168,6 +120,8 @@ rule simulate_power:
         "<logs>/simulate_power/{experiment}.log",
     benchmark:
         "<benchmarks>/simulate_power/{experiment}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -233,6 +187,8 @@ rule draw_figures:
         "<logs>/draw_figures/{experiment}.log",
     benchmark:
         "<benchmarks>/draw_figures/{experiment}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,

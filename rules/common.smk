@@ -1,9 +1,12 @@
-"""What every stage shares: the validated configuration, wildcards, and the settings a rule sees."""
+"""What every stage shares: the validated configuration, wildcards, and slices of settings."""
 
+import shlex
 import sys
 from pathlib import Path
 
 from dotenv import load_dotenv
+from snakemake_interface_executor_plugins.settings import DeploymentMethod
+
 from goodhart_gap.config.load import load_config, task_file
 from goodhart_gap.config.schema import LiveExperiment, RecordedExperiment
 from goodhart_gap.errors import GoodhartError
@@ -19,13 +22,14 @@ except GoodhartError as error:
     # One sentence and nothing else: a WorkflowError would print a traceback around it.
     sys.exit(f"error: {error}")
 
-# Jobs must find the interpreter that runs this workflow, activated environment or not. Threads
-# that wait by spinning make jobs that share cores several times slower; waiting passively costs
-# little where they do not.
-shell.prefix(
-    "set -euo pipefail; export OMP_WAIT_POLICY=PASSIVE; "
-    f"export PATH={Path(sys.executable).parent}:$PATH; "
-)
+# Threads that wait by spinning make jobs that share cores several times slower; waiting passively
+# costs little where they do not. Outside conda, jobs use the interpreter of this workflow, whether
+# or not its environment is activated.
+SOURCES = shlex.quote(f"{workflow.basedir}/src")
+PREFIX = f"set -euo pipefail; export OMP_WAIT_POLICY=PASSIVE PYTHONPATH={SOURCES}; "
+if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    PREFIX += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+shell.prefix(PREFIX)
 
 
 wildcard_constraints:
@@ -45,7 +49,7 @@ def code_digest(script):
 
 
 def model_of(wildcards):
-    """The model config a rule works on: named by {model}, or the model of {experiment}."""
+    """The model config that is worked on: named by {model}, or the model of {experiment}."""
     name = wildcards.model if hasattr(wildcards, "model") else experiment_of(wildcards).model
     return CONFIG.models[name]
 

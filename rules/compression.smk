@@ -1,37 +1,7 @@
 """Compression: decide what is compressed how, compress shard by shard, join and check."""
 
-import re
 
-from goodhart_gap.models.shards import BLOCK_SHARD_PATTERN
-
-# `base` is a folder beside the conditions, and is not one of them.
-COMPRESSED_CONDITIONS = "|".join(
-    re.escape(name) for name in CONFIG.conditions if is_compressed(name)
-)
-
-
-def allocation_settings(wildcards):
-    """JSON of the part of ConditionSettings that decides what is compressed how."""
-    condition = CONFIG.conditions[wildcards.condition]
-    return condition.model_dump_json(exclude={"minimum_correlation"})
-
-
-def fingerprints_of_block_shards(wildcards):
-    """Fingerprint records of the shards that hold blocks."""
-    return expand(
-        "<results>/models/{model}/base/{shard}.fingerprint.json",
-        shard=block_shards(wildcards),
-        allow_missing=True,
-    )
-
-
-def compressed_shards(wildcards):
-    """All compressed shards of a model under a condition."""
-    return expand(
-        "<results>/models/{model}/{condition}/{shard}.safetensors",
-        shard=block_shards(wildcards),
-        allow_missing=True,
-    )
+include: "functions/compression.smk"
 
 
 rule allocate:
@@ -43,6 +13,8 @@ rule allocate:
         "<logs>/allocate/{model}/{condition}.log",
     benchmark:
         "<benchmarks>/allocate/{model}/{condition}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -73,6 +45,8 @@ rule compress_shard:
     wildcard_constraints:
         shard=BLOCK_SHARD_PATTERN,
         condition=COMPRESSED_CONDITIONS,
+    conda:
+        "../environment.yaml"
     threads: 2
     resources:
         mem_mb=4000,
@@ -102,6 +76,8 @@ rule assemble:
         "<logs>/assemble/{model}/{condition}.log",
     benchmark:
         "<benchmarks>/assemble/{model}/{condition}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=500,

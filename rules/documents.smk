@@ -1,65 +1,7 @@
 """From tables and figures to the documents people read."""
 
 
-def condition_description(settings):
-    """One line about what a condition does to the model, from its settings."""
-    if settings.compress is None:
-        return "the base model as it is"
-    matrix, protect = settings.compress, settings.protect
-    parts = [
-        f"{matrix.method}, {matrix.bits} bit in groups of {matrix.group_size}",
-        f"rank {matrix.rank} at {matrix.factor_bits} bit" if matrix.rank else "no low-rank part",
-    ]
-    left_out = [
-        f"the {end} {count} blocks"
-        for end, count in (("first", protect.first), ("last", protect.last))
-        if count
-    ]
-    if protect.blocks:
-        left_out.append("blocks " + ", ".join(map(str, protect.blocks)))
-    left_out.extend(f"modules {pattern}" for pattern in protect.patterns)
-    return ", ".join(parts) + (f"; not compressed: {', '.join(left_out)}" if left_out else "")
-
-
-def experiment_facts(wildcards):
-    """JSON of ExperimentFacts: all that documents say about an experiment, from the config."""
-    experiment = experiment_of(wildcards)
-    facts = json.loads(experiment_design(wildcards)) | {
-        "experiment": wildcards.experiment,
-        "description": experiment.description,
-        "source": experiment.source,
-        "model": experiment.model,
-        "pilot": experiment.pilot,
-    }
-    if live_experiment(wildcards):
-        facts |= experiment.sampling.model_dump(include={"temperature", "top_p", "max_new_tokens"})
-        facts["grader"] = experiment.grading.grader
-        facts["descriptions"] = {
-            name: condition_description(CONFIG.conditions[name]) for name in experiment.conditions
-        }
-    else:
-        facts |= experiment.model_dump(include={"temperature", "top_p", "max_new_tokens", "record"})
-        facts["grader"] = "the author's"
-    return json.dumps(facts)
-
-
-def base_fingerprint(wildcards):
-    """The fingerprint of the base checkpoint of a live experiment; a record has none."""
-    if live_experiment(wildcards):
-        return f"<results>/models/{experiment_of(wildcards).model}/base/fingerprint.json"
-    return []
-
-
-def pilot_rates(wildcards):
-    """The rates of the experiment's pilot, where it has one."""
-    pilot = experiment_of(wildcards).pilot
-    return f"<results>/{pilot}/tables/rates.csv" if pilot else []
-
-
-def optional_inputs(wildcards, input):
-    """The command line options that pass the inputs not every experiment has."""
-    named = {"--fingerprint": input.fingerprint, "--pilot": input.pilot}
-    return " ".join(f"{option} {path}" for option, path in named.items() if path)
+include: "functions/documents.smk"
 
 
 rule write_analysis:
@@ -91,6 +33,8 @@ rule write_analysis:
         "<logs>/write_analysis/{experiment}.log",
     benchmark:
         "<benchmarks>/write_analysis/{experiment}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -111,23 +55,6 @@ rule write_analysis:
         " --power {input.power}"
         " --figures {input.figures} {params.optional} --facts {params.facts:q}"
         " --statistics {params.statistics:q} --document {output.document} > {log} 2>&1"
-
-
-def audit_of_record(wildcards):
-    """The audit, where {experiment} is a recorded one."""
-    return [] if live_experiment(wildcards) else "<results>/published/tables/audit.csv"
-
-
-def headline_of_record(wildcards):
-    """The headline with and without grader artefacts, where {experiment} is a recorded one."""
-    return [] if live_experiment(wildcards) else "<results>/published/tables/headline.csv"
-
-
-def optional_paper_inputs(wildcards, input):
-    """The command line options that pass the inputs not every manuscript has."""
-    named = {"--audit": input.audit, "--headline": input.headline}
-    audit = " ".join(f"{option} {path}" for option, path in named.items() if path)
-    return f"{optional_inputs(wildcards, input)} {audit}".strip()
 
 
 rule write_paper:
@@ -161,6 +88,8 @@ rule write_paper:
         "<logs>/write_paper/{experiment}.log",
     benchmark:
         "<benchmarks>/write_paper/{experiment}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -199,6 +128,8 @@ rule write_quadrants:
         "<logs>/write_quadrants/{experiment}.log",
     benchmark:
         "<benchmarks>/write_quadrants/{experiment}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -214,22 +145,6 @@ rule write_quadrants:
         " --document {output.document} > {log} 2>&1"
 
 
-def audit_designs():
-    """JSON of AuditDesigns: the designs of all recorded experiments."""
-    fields = {"baseline", "conditions", "runs", "seeds"}
-    return json.dumps(
-        {
-            "experiments": {
-                name: CONFIG.experiments[name].model_dump(mode="json", include=fields)
-                for name in PUBLISHED
-            }
-        }
-    )
-
-
-STATED = "config/records/stated.csv"
-
-
 rule audit_record:
     input:
         stated=STATED,
@@ -243,6 +158,8 @@ rule audit_record:
         "<logs>/audit_record.log",
     benchmark:
         "<benchmarks>/audit_record.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -277,6 +194,8 @@ rule write_audit:
         "<logs>/write_audit.log",
     benchmark:
         "<benchmarks>/write_audit.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=500,

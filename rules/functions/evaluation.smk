@@ -1,0 +1,80 @@
+"""Input and params functions of evaluation."""
+
+import hashlib
+import json
+import re
+
+LIVE = [
+    name
+    for name, experiment in CONFIG.experiments.items()
+    if isinstance(experiment, LiveExperiment)
+]
+
+
+def task_set(wildcards):
+    """The file of the task set of {experiment}."""
+    return task_file(experiment_of(wildcards).tasks)
+
+
+def prompts_digest(wildcards):
+    """Hash of what a task set asks.
+
+    It stands in for the file's modification time, which an edited rubric changes too.
+    """
+    from goodhart_gap.evaluation.tasks import prompt_rows, read_task_set
+
+    rows = prompt_rows(read_task_set(task_set(wildcards)))
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def base_file(name):
+    """Return an input function for a file of the base of the experiment's model."""
+
+    def path(wildcards):
+        return f"<results>/models/{experiment_of(wildcards).model}/base/{name}"
+
+    return path
+
+
+def tokenizer_files(wildcards):
+    """What a tokenizer is made of, and how the model says that it is done."""
+    names = "generation_config.json tokenizer.json tokenizer_config.json chat_template.jinja"
+    return [base_file(name)(wildcards) for name in names.split()]
+
+
+def model_weights(wildcards):
+    """The shards that make up the model under {condition}."""
+    model = experiment_of(wildcards).model
+    folder = wildcards.condition if is_compressed(wildcards.condition) else "base"
+    blocks = [
+        f"<results>/models/{model}/{folder}/{shard}.safetensors"
+        for shard in block_shards(wildcards)
+    ]
+    return [f"<results>/models/{model}/base/embeddings.safetensors", *blocks]
+
+
+def checkpoint_index(wildcards):
+    """The index of a compressed checkpoint: it exists once every module has passed its checks."""
+    if not is_compressed(wildcards.condition):
+        return []
+    model = experiment_of(wildcards).model
+    return f"<results>/models/{model}/{wildcards.condition}/model.safetensors.index.json"
+
+
+def index_flag(wildcards):
+    """The option that passes the index, where there is one."""
+    return "--index" if checkpoint_index(wildcards) else ""
+
+
+def model_name(wildcards):
+    """Name of the experiment's model."""
+    return experiment_of(wildcards).model
+
+
+def chunk_of_run(wildcards):
+    """The responses file that holds {run}."""
+    experiment = experiment_of(wildcards)
+    first = int(wildcards.run) // experiment.runs_per_job * experiment.runs_per_job
+    last = min(first + experiment.runs_per_job, experiment.runs) - 1
+    folder = f"<results>/{wildcards.experiment}/responses/{wildcards.condition}"
+    return f"{folder}/seed{wildcards.seed}/runs{first}-{last}.jsonl"
