@@ -26,7 +26,7 @@ rule freeze_prompts:
         "Freezing the prompts of {wildcards.experiment}"
     shell:
         "python scripts/freeze_prompts.py --task-set {input.task_set} --prompts {output.prompts}"
-        " > {log} 2>&1"
+        " --digest {params.prompts} > {log} 2>&1"
 
 
 rule freeze_tasks:

@@ -10,6 +10,7 @@ from goodhart_gap.script import Script
 script = Script(__doc__)
 script.input("--task-set")
 script.output("--prompts")
+script.value("--digest")  # of what is asked: named so that the manifest records it
 
 
 def main(args: argparse.Namespace) -> None:

@@ -37,6 +37,7 @@ def _describe_job(dag: Any, job: Any, numbers: dict[Any, int]) -> dict[str, Any]
         "rule": job.rule.name,
         "wildcards": dict(job.wildcards_dict),
         "inputs": [_name(file) for file in job.input],
+        "ancient": [_name(file) for file in job.input if file.is_ancient],
         "outputs": [
             {
                 "path": _name(file),

@@ -40,6 +40,8 @@ class GraphJob(BaseModel):
     rule: str
     wildcards: dict[str, str]
     inputs: list[str]
+    ancient: list[str] = []
+    """Inputs that must exist but whose changes the rule ignores on purpose."""
     outputs: list[GraphOutput]
     params: dict[str, Any]
     command: str | None

@@ -12,11 +12,7 @@ GAP_ACROSS, GAP_DOWN, MARGIN = 30, 44, 20
 def chain_svg(chain: Chain, path: str) -> str:
     """Return the picture of the chain behind the artifact `path`, sources on top."""
     found = steps(chain, path)
-    deepest = max(step.depth for step in found)
-    levels: list[list[Step]] = [[] for _ in range(deepest + 1)]
-    for step in found:
-        levels[deepest - step.depth].append(step)
-    levels = [level for level in levels if level]
+    levels = _levels(found)
     widest = max(len(level) for level in levels)
     width = widest * (WIDTH + GAP_ACROSS) - GAP_ACROSS + 2 * MARGIN
     height = len(levels) * (HEIGHT + GAP_DOWN) - GAP_DOWN + 2 * MARGIN
@@ -47,6 +43,18 @@ def chain_svg(chain: Chain, path: str) -> str:
             "</svg>\n",
         ]
     )
+
+
+def _levels(found: list[Step]) -> list[list[Step]]:
+    """Put each step one level below the lowest of those it needs."""
+    ranks: dict[str, int] = {}
+    levels: list[list[Step]] = []
+    for step in sorted(found, key=lambda step: (-step.depth, step.name)):
+        rank = max((ranks[need] + 1 for need in step.needs if need in ranks), default=0)
+        ranks[step.name] = rank
+        levels += [[] for _ in range(rank + 1 - len(levels))]
+        levels[rank].append(step)
+    return levels
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:

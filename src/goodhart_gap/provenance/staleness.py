@@ -1,10 +1,12 @@
 """Is an artifact what today's workflow would make? By content: settings, code, inputs, bytes.
 
-Clocks play no part. The answer is a list of differences ("--condition: compress.rank 64 -> 32"),
+Clocks play no part. What a rule ignores on purpose (an `ancient` input; code, where it has no
+`code` parameter) is ignored here, too. The answer is a list of differences ("--condition: compress.rank 64 -> 32"),
 empty for an artifact that is still true. What a manifest cannot vouch for counts as a difference.
 """
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,7 @@ def job_differences(job: GraphJob, manifest: Manifest) -> Iterator[str]:
         return
     script, words = called
     yield from _unwitnessed(job, words)
-    if job.params.get("code") != manifest.code.digest:
+    if job.params.get("code", manifest.code.digest) != manifest.code.digest:
         yield f"code: {_changed_parts(script, manifest)}"
     now, then = flags(words), flags(manifest.job.command)
     files = {record.flag for record in manifest.inputs}
@@ -68,12 +70,23 @@ def job_differences(job: GraphJob, manifest: Manifest) -> Iterator[str]:
 
 
 def _unwitnessed(job: GraphJob, words: list[str]) -> Iterator[str]:
-    """Yield the parameters that are not on the command line, which no manifest can vouch for."""
+    """Yield the parameters that are not on the command line, which no manifest can vouch for.
+
+    A parameter is there as one word, or as several (options that are only sometimes given).
+    """
     for name, value in job.params.items():
         parts = value if isinstance(value, list) else [value]
         told = [str(part) for part in parts if part not in (None, "")]
-        if name != "code" and not all(part in words for part in told):
+        there = all(text in words or set(_split(text)) <= set(words) for text in told)
+        if name != "code" and not there:
             yield f"parameter {name} is not on the command line"
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return [text]
 
 
 def _changed_parts(script: Path, manifest: Manifest) -> str:
@@ -92,7 +105,8 @@ def _input_differences(
         yield f"input {path} is new"
     for path in sorted(then.keys() - now):
         yield f"input {path} is no longer one"
-    for path in sorted(now & then.keys()):
+    ignored = {logical_path(Path(path)) for path in job.ancient}
+    for path in sorted((now & then.keys()) - ignored):
         entry, file = chain.entries.get(path), chain.file(path)
         if file.is_file():
             known = {hashes.of(file)} | (entry.hashes() if entry else set())
