@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from goodhart_gap.provenance.redaction import SECRET_VARIABLES
 from tests.integration.workshop import Workshop
 from tests.tiny_models import write_tiny_checkpoint
 
@@ -26,7 +27,11 @@ def workshop(tmp_path: Path, checkpoint: Path) -> Workshop:
 def finished_session(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Workshop:
     """A workshop in which the whole workflow has run once; tests must not run jobs in it."""
     workshop = Workshop(tmp_path_factory.mktemp("session") / "workshop", checkpoint)
-    workshop.run()
+    with pytest.MonkeyPatch.context() as patch:
+        # Planted, so that test_provenance can look for them in everything the run has written.
+        for name in SECRET_VARIABLES:
+            patch.setenv(name, f"canary-{name.lower()}-0123456789")
+        workshop.run()
     return workshop
 
 

@@ -13,7 +13,13 @@ from tests.integration.workshop import Workshop
 
 pytestmark = pytest.mark.workflow
 
-BELOW_SCORING = {"aggregate", "test_hypotheses", "draw_figures", "write_analysis"}
+BELOW_SCORING = {
+    "aggregate",
+    "test_hypotheses",
+    "simulate_power",
+    "draw_figures",
+    "write_analysis",
+}
 BELOW_SAMPLING = {"sample_responses", "score_responses"} | BELOW_SCORING
 
 

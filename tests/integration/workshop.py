@@ -65,6 +65,13 @@ class Workshop:
         """Return a fresh copy of the tiny configuration."""
         return copy.deepcopy(TINY)
 
+    @classmethod
+    def at(cls, folder: Path) -> "Workshop":
+        """Return the workshop that lies in `folder` already."""
+        workshop = cls.__new__(cls)
+        workshop.folder, workshop.config = folder, cls.tiny_config()
+        return workshop
+
     @property
     def experiment(self) -> dict[str, Any]:
         """The configuration of the tiny experiment."""

@@ -1,8 +1,9 @@
 """Is an artifact what today's workflow would make? By content: settings, code, inputs, bytes.
 
 Clocks play no part. What a rule ignores on purpose (an `ancient` input; code, where it has no
-`code` parameter) is ignored here, too. The answer is a list of differences ("--condition: compress.rank 64 -> 32"),
-empty for an artifact that is still true. What a manifest cannot vouch for counts as a difference.
+`code` parameter) is ignored here, too. The answer is a list of differences ("--condition:
+compress.rank 64 -> 32"), empty for an artifact that is still true. What a manifest cannot vouch for
+counts as a difference.
 """
 
 import json

@@ -1,10 +1,11 @@
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.provenance import hashing
+from goodhart_gap.provenance import hashing, schema
 from goodhart_gap.provenance.code_digest import code_digest
 from goodhart_gap.provenance.hashing import sha256_file
 from goodhart_gap.provenance.manifest import logical_path, manifest_path, read_manifest
@@ -158,3 +159,12 @@ def test_a_large_source_is_read_once(project, monkeypatch):
     monkeypatch.setattr(hashing, "KEPT_BYTES", 4)
     path.write_text("other task")
     assert hashing.sha256_source(path) == sha256_file(path) != digest
+
+
+def test_the_schema_is_up_to_date_and_fits(finished):
+    root = Path(__file__).parents[3]
+    text = (root / schema.SCHEMA).read_text()
+    assert text == schema.schema_text(), "run python -m goodhart_gap.provenance.schema"
+    validator = jsonschema.Draft202012Validator(json.loads(text))
+    for path in Path("results").rglob("*.prov.json"):
+        validator.validate(json.loads(path.read_text()))
