@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "rules", "scripts", "config", "profiles")
+PARTS = ("Snakefile", "rules", "scripts", "config", "profiles", "src", "environment.yaml")
 
 TINY: dict[str, Any] = {
     "build": ["tiny-n40"],
