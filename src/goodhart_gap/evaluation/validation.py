@@ -194,8 +194,8 @@ def validate(tasks: Mapping[str, Task], gold: Sequence[GoldResponse]) -> list[di
     rows = []
     for name, grader in GRADERS.items():
         for role in ("execution", "explanation"):
-            suite = suite_verdicts(grader, tasks.values(), role)  # type: ignore[arg-type]
-            labelled = gold_verdicts(grader, tasks, gold, role)  # type: ignore[arg-type]
+            suite = suite_verdicts(grader, tasks.values(), role)
+            labelled = gold_verdicts(grader, tasks, gold, role)
             for where, verdicts in (("suite", suite), ("gold", labelled)):
                 if verdicts:
                     rows.append({"grader": name, "set": where, "role": role} | summary(verdicts))

@@ -1,0 +1,1 @@
+"""Templates: problems with seeded generators, whose answers are derived in code."""
