@@ -74,15 +74,17 @@ def _sample_batch(
     tokens[:, : len(prefix)] = torch.tensor(prefix)
     cache = DynamicCache(config=model.config)
     cache.layers = [_GrowingLayer() if type(x) is DynamicLayer else x for x in cache.layers]
-    start = 0
+    # The prefix is the same in every row, so it is run in one.
+    logits = model(input_ids=tokens[:1, : len(prefix)], past_key_values=cache).logits[:, -1]
+    logits = logits.expand(rows, -1)
+    cache.batch_repeat_interleave(rows)
     for step in range(steps):
-        end = len(prefix) + step
-        logits = model(
-            input_ids=tokens[:, start:end], past_key_values=cache, logits_to_keep=1, use_cache=True
-        ).logits[:, -1]
-        tokens[:, end] = draw(logits, uniforms[:, step])
-        start = end
+        position = len(prefix) + step
+        tokens[:, position] = draw(logits, uniforms[:, step])
         progress.add(rows)
+        if step < steps - 1:
+            last = tokens[:, position : position + 1]
+            logits = model(input_ids=last, past_key_values=cache).logits[:, -1]
     return tokens.to(torch.int32).cpu()
 
 
@@ -127,6 +129,12 @@ class _GrowingLayer(DynamicLayer):
         self.keys = self._stored_keys[:, :, :total]
         self.values = self._stored_values[:, :, :total]
         return self.keys, self.values
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        self._stored_keys = self._stored_keys.repeat_interleave(repeats, dim=0)
+        self._stored_values = self._stored_values.repeat_interleave(repeats, dim=0)
+        used = self.get_seq_length()
+        self.keys, self.values = self._stored_keys[:, :, :used], self._stored_values[:, :, :used]
 
 
 def _grown(tensor: torch.Tensor, used: int, room: int) -> torch.Tensor:

@@ -14,13 +14,13 @@ from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.fetch import METADATA_FILES
 from goodhart_gap.models.sources import open_source
 from tests.tiny_models import FAMILIES, write_tiny_checkpoint
-from tests.unit.models.conftest import Checkpoints
+from tests.unit.conftest import Folders
 from tests.unit.models.fetching import fetch_base, file_settings
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_shards_hold_every_weight_once(
-    family: str, checkpoints: Checkpoints, tmp_path: Path
+    family: str, checkpoints: Folders, tmp_path: Path
 ) -> None:
     folder = checkpoints(family)
     fetch_base(file_settings(folder), tmp_path)
@@ -32,9 +32,7 @@ def test_the_shards_hold_every_weight_once(
     assert all(torch.equal(fetched[name], original[name]) for name in original)
 
 
-def test_an_indexed_checkpoint_is_the_same_checkpoint(
-    checkpoints: Checkpoints, tmp_path: Path
-) -> None:
+def test_an_indexed_checkpoint_is_the_same_checkpoint(checkpoints: Folders, tmp_path: Path) -> None:
     whole = checkpoints("qwen2")
     parts = write_tiny_checkpoint(
         tmp_path / "parts", "qwen2", blocks=2, dtype=torch.float32, max_shard_size="40KB"
@@ -45,9 +43,7 @@ def test_an_indexed_checkpoint_is_the_same_checkpoint(
     assert of_whole["fingerprint"] == of_parts["fingerprint"]
 
 
-def test_weights_are_written_in_the_dtype_asked_for(
-    checkpoints: Checkpoints, tmp_path: Path
-) -> None:
+def test_weights_are_written_in_the_dtype_asked_for(checkpoints: Folders, tmp_path: Path) -> None:
     record = fetch_base(file_settings(checkpoints("llama"), dtype="bfloat16"), tmp_path)
     dtypes = {
         entry["dtype"] for shard in record["shards"].values() for entry in shard["tensors"].values()
@@ -56,7 +52,7 @@ def test_weights_are_written_in_the_dtype_asked_for(
     assert json.loads((tmp_path / "config.json").read_text())["dtype"] == "bfloat16"
 
 
-def test_the_tokenizer_and_its_template_are_kept(checkpoints: Checkpoints, tmp_path: Path) -> None:
+def test_the_tokenizer_and_its_template_are_kept(checkpoints: Folders, tmp_path: Path) -> None:
     folder = checkpoints("llama")
     fetch_base(file_settings(folder), tmp_path)
     assert all((tmp_path / name).exists() for name in METADATA_FILES)
@@ -68,7 +64,7 @@ def test_the_tokenizer_and_its_template_are_kept(checkpoints: Checkpoints, tmp_p
     assert ours == theirs
 
 
-def test_no_trace_of_the_place_is_left(checkpoints: Checkpoints, tmp_path: Path) -> None:
+def test_no_trace_of_the_place_is_left(checkpoints: Folders, tmp_path: Path) -> None:
     folder = checkpoints("llama")
     fetch_base(file_settings(folder), tmp_path)
     for name in METADATA_FILES:
@@ -130,7 +126,7 @@ NORM = "model.layers.1.input_layernorm.weight"
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_spoilt_checkpoint_is_refused_in_one_sentence(
-    spoil: Callable[[Path], None], sentence: str, checkpoints: Checkpoints, tmp_path: Path
+    spoil: Callable[[Path], None], sentence: str, checkpoints: Folders, tmp_path: Path
 ) -> None:
     folder = tmp_path / "checkpoint"
     shutil.copytree(checkpoints("llama"), folder)

@@ -18,7 +18,7 @@ from transformers import AutoTokenizer
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.gguf_wheel import GgufWheelSource
 from goodhart_gap.models.skeleton import read_config
-from tests.unit.models.conftest import Checkpoints
+from tests.unit.conftest import Folders
 from tests.unit.models.fetching import fetch_base, file_settings
 
 MEMBER = "tiny_model/tiny.gguf"
@@ -89,7 +89,7 @@ def write_gguf(checkpoint: Path, path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(checkpoints: Checkpoints, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(checkpoints: Folders, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     write_gguf(checkpoints("llama"), folder / "tiny.gguf")
     with zipfile.ZipFile(folder / "package.whl", "w") as archive:
@@ -98,16 +98,14 @@ def wheel(checkpoints: Checkpoints, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_the_checkpoint_is_the_one_the_file_was_made_from(
-    wheel: Path, checkpoints: Checkpoints, tmp_path: Path
+    wheel: Path, checkpoints: Folders, tmp_path: Path
 ) -> None:
     folder = checkpoints("llama")
     settings = file_settings(folder)
     from_folder = fetch_base(settings, tmp_path / "folder")
     from_wheel = fetch_base(settings, tmp_path / "wheel", GgufWheelSource(wheel, MEMBER))
     assert from_wheel["shards"] == from_folder["shards"]
-    chat = [
-        {"role": "user", "content": "Alice is taller than Bob; what does a shirt cost at 20 %?"}
-    ]
+    chat = [{"role": "user", "content": "Alice is taller than Bob; what is 20 % of 45?"}]
     ours, theirs = (
         AutoTokenizer.from_pretrained(tmp_path / place).apply_chat_template(chat)["input_ids"]
         for place in ("wheel", "folder")
@@ -126,7 +124,7 @@ def test_the_configuration_has_no_traces_of_the_file(wheel: Path, tmp_path: Path
     assert "A Trainer's Own Name" not in (tmp_path / "config.json").read_text()
 
 
-def test_only_the_weights_asked_for_are_kept(wheel: Path, checkpoints: Checkpoints) -> None:
+def test_only_the_weights_asked_for_are_kept(wheel: Path, checkpoints: Folders) -> None:
     config = read_config(checkpoints("llama"))
     wanted = "model.layers.1.self_attn.q_proj.weight"
     read = GgufWheelSource(wheel, MEMBER, config).read([wanted])

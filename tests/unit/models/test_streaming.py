@@ -10,7 +10,7 @@ from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.skeleton import read_config
 from goodhart_gap.models.streaming import Decoder, WeightFile, shared_inputs
 from tests.tiny_models import FAMILIES
-from tests.unit.models.conftest import Checkpoints
+from tests.unit.conftest import Folders
 
 TOKENS = torch.arange(3 * 40).reshape(3, 40)  # longer than the sliding windows
 
@@ -27,7 +27,7 @@ def streamed_logits(decoder: Decoder, file: Path) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_logits_equal_the_whole_model(family: str, checkpoints: Checkpoints) -> None:
+def test_logits_equal_the_whole_model(family: str, checkpoints: Folders) -> None:
     folder = checkpoints(family)
     whole = AutoModelForCausalLM.from_pretrained(folder)
     decoder = Decoder(read_config(folder))
@@ -37,7 +37,7 @@ def test_logits_equal_the_whole_model(family: str, checkpoints: Checkpoints) -> 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_layers_that_share_an_input_are_seen_to(family: str, checkpoints: Checkpoints) -> None:
+def test_layers_that_share_an_input_are_seen_to(family: str, checkpoints: Folders) -> None:
     folder = checkpoints(family)
     decoder = Decoder(read_config(folder))
     with WeightFile(folder / "model.safetensors") as weights, torch.inference_mode():
@@ -55,13 +55,13 @@ def test_layers_that_share_an_input_are_seen_to(family: str, checkpoints: Checkp
     ]
 
 
-def test_a_layer_that_is_not_called_is_named(checkpoints: Checkpoints) -> None:
+def test_a_layer_that_is_not_called_is_named(checkpoints: Folders) -> None:
     decoder = Decoder(read_config(checkpoints("llama")))
     with pytest.raises(GoodhartError, match="not called exactly once"):
         shared_inputs(decoder.blocks[0], decoder.anatomy.linears[0], lambda: None)
 
 
-def test_only_one_block_has_weights_at_a_time(checkpoints: Checkpoints) -> None:
+def test_only_one_block_has_weights_at_a_time(checkpoints: Folders) -> None:
     folder = checkpoints("llama")
     decoder = Decoder(read_config(folder))
 
@@ -80,7 +80,7 @@ def test_only_one_block_has_weights_at_a_time(checkpoints: Checkpoints) -> None:
         assert in_memory() == set()
 
 
-def test_weights_are_dropped_when_a_block_fails(checkpoints: Checkpoints) -> None:
+def test_weights_are_dropped_when_a_block_fails(checkpoints: Folders) -> None:
     folder = checkpoints("llama")
     decoder = Decoder(read_config(folder))
     with WeightFile(folder / "model.safetensors") as weights:
@@ -89,7 +89,7 @@ def test_weights_are_dropped_when_a_block_fails(checkpoints: Checkpoints) -> Non
         assert all(parameter.is_meta for parameter in decoder.model.parameters())
 
 
-def test_a_missing_weight_is_named(checkpoints: Checkpoints, tmp_path: Path) -> None:
+def test_a_missing_weight_is_named(checkpoints: Folders, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     folder = checkpoints("llama")
