@@ -150,7 +150,7 @@ POWER_COLUMNS = [
 CURVE_TASKS = (10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000)
 """Numbers of tasks at which the power curve is computed."""
 
-CURVE_DRAWS = 20000
+CURVE_DRAWS = 10000
 """Simulated tasks from which the spread of a difference is taken for the curve."""
 
 
