@@ -18,7 +18,8 @@ functions and attributes), imports under `if TYPE_CHECKING:`, and what lies behi
 `UNFOLLOWED`, which decide how a result is recorded and reported but never what it is.
 
 The trees are hashed in a form of our own, not by `ast.dump`, whose text changes with the version of
-Python. Nothing that is hashed is imported. Each file is parsed once a process.
+Python. Nothing that is hashed is imported. Each file is parsed once, and not again by later
+processes while its content is the same (`.cache/parsed.json`).
 """
 
 import ast
@@ -29,12 +30,16 @@ from functools import cache
 from pathlib import Path
 
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.provenance.parsed import ParsedFiles
 
 PACKAGE = Path(__file__).resolve().parents[1]
 """The folder of `goodhart_gap`."""
 
 SCRIPTS = PACKAGE.parents[1] / "scripts"
 """The folder of the scripts, as it lies in a clone of the repository."""
+
+PARSED = ParsedFiles(PACKAGE.parents[1] / ".cache" / "parsed.json")
+"""What earlier processes found in source files."""
 
 UNFOLLOWED = frozenset(
     {"goodhart_gap.errors", "goodhart_gap.script", "goodhart_gap.provenance.redaction"}
@@ -77,14 +82,16 @@ def code_parts(script: str, folder: Path = SCRIPTS) -> dict[str, str]:
         for data in source.data:
             parts[_data_name(data)] = _file_digest(data)
         for name in source.imports:
-            path = _module_path(name, folder)
-            if name not in parts and path is not None:
+            path = None if name in parts else _module_path(name, folder)
+            if path is not None:
                 reached = _read(path, name, folder)
                 parts[name] = reached.digest
                 waiting.append(reached)
+    PARSED.save()
     return dict(sorted(parts.items()))
 
 
+@cache
 def _module_path(name: str, folder: Path) -> Path | None:
     """Return the file of module `name`, or None if it is not ours (or is an attribute)."""
     first, *rest = name.split(".")
@@ -93,7 +100,7 @@ def _module_path(name: str, folder: Path) -> Path | None:
         return None
     path = base.joinpath(*rest)
     for candidate in (path / "__init__.py", path.with_name(path.name + ".py")):
-        if _is_file(candidate):
+        if candidate.is_file():
             return candidate
     return None
 
@@ -101,11 +108,6 @@ def _module_path(name: str, folder: Path) -> Path | None:
 def _data_name(path: Path) -> str:
     inside = path.is_relative_to(PACKAGE)
     return f"data:{path.relative_to(PACKAGE) if inside else path.name}"
-
-
-@cache
-def _is_file(path: Path) -> bool:
-    return path.is_file()
 
 
 @cache
@@ -117,17 +119,36 @@ def _file_digest(path: Path) -> str:
 def _read(path: Path, name: str, folder: Path) -> _Source:
     """Parse the file of module `name` (empty for a script). `folder` is only part of the key."""
     try:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise GoodhartError(
             f"{path}: no such script; a rule's script has its rule's name."
         ) from error
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    key = PARSED.key(_own_source(), package.encode(), content)
+    known = PARSED.get(key)
+    if known is None:
+        known = _parse(path, content, package)
+        PARSED.add(key, known)
+    digest, imports, patterns = known
+    return _Source(digest, tuple(imports), tuple(_data_files(path, patterns)))
+
+
+@cache
+def _own_source() -> bytes:
+    """Return this file's content: another way to digest must not meet old digests."""
+    return Path(__file__).read_bytes()
+
+
+def _parse(path: Path, content: bytes, package: str) -> tuple[str, list[str], list[str]]:
+    """Return digest, imports and declared data patterns of a source file."""
+    try:
+        tree = ast.parse(content, filename=str(path))
     except SyntaxError as error:
         raise GoodhartError(f"{path}: line {error.lineno} is not Python ({error.msg}).") from error
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     imports: set[str] = set()
     digest = hashlib.sha256(_canonical(tree, imports, package).encode()).hexdigest()[:16]
-    return _Source(digest, tuple(sorted(imports)), tuple(_declared_data(tree, path)))
+    return digest, sorted(imports), list(_declared_data(tree))
 
 
 def _canonical(tree: ast.Module, imports: set[str], package: str) -> str:
@@ -214,14 +235,19 @@ def _with_parents(name: str) -> Iterator[str]:
             yield parent
 
 
-def _declared_data(tree: ast.Module, path: Path) -> Iterator[Path]:
-    """Yield the files that the module's `DATA_FILES` names; they must exist."""
+def _declared_data(tree: ast.Module) -> Iterator[str]:
+    """Yield the patterns of the module's `DATA_FILES`."""
     for statement in tree.body:
-        if not isinstance(statement, ast.Assign):
-            continue
-        names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
-        for pattern in ast.literal_eval(statement.value) if names == ["DATA_FILES"] else ():
-            found = sorted(file for file in path.parent.glob(pattern) if file.is_file())
-            if not found:
-                raise GoodhartError(f"{path}: DATA_FILES names {pattern}, but no file is so named.")
-            yield from found
+        if isinstance(statement, ast.Assign):
+            names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            if names == ["DATA_FILES"]:
+                yield from ast.literal_eval(statement.value)
+
+
+def _data_files(path: Path, patterns: list[str]) -> Iterator[Path]:
+    """Yield the files that patterns of `path` name; each must name one."""
+    for pattern in patterns:
+        found = sorted(file for file in path.parent.glob(pattern) if file.is_file())
+        if not found:
+            raise GoodhartError(f"{path}: DATA_FILES names {pattern}, but no file is so named.")
+        yield from found

@@ -7,6 +7,7 @@ import pytest
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.provenance import code_digest as module
 from goodhart_gap.provenance.code_digest import PACKAGE, code_digest, code_parts
+from goodhart_gap.provenance.parsed import ParsedFiles
 
 
 @pytest.fixture
@@ -14,12 +15,13 @@ def code(tmp_path, monkeypatch):
     """A package and a folder of scripts; returns a function that writes one of its files."""
     package = tmp_path / "src" / "goodhart_gap"
     monkeypatch.setattr(module, "PACKAGE", package)
+    monkeypatch.setattr(module, "PARSED", ParsedFiles(tmp_path / "parsed.json"))
 
     def write(name: str, text: str) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        for cache in (module._read, module._is_file, module._file_digest, module.code_parts):
+        for cache in (module._read, module._module_path, module._file_digest, module.code_parts):
             cache.cache_clear()
         return path
 
@@ -103,6 +105,30 @@ def test_kinds_of_import(code, statement, reached):
     assert ("goodhart_gap.a.other" in code_parts("use", code.folder)) is reached
 
 
+def test_what_was_parsed_is_remembered_by_content(code, monkeypatch):
+    before = digest(code)
+    code("scripts/other.py", "")  # forgets what this process knows
+    monkeypatch.setattr(module.ast, "parse", lambda *_, **__: pytest.fail("parsed again"))
+    monkeypatch.setattr(module, "PARSED", ParsedFiles(code.folder.parent / "parsed.json"))
+    assert digest(code) == before
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"x": '])
+def test_a_damaged_or_forbidden_memory_is_done_without(code, content):
+    before = digest(code)
+    memory = code.folder.parent / "parsed.json"
+    memory.write_text(content)
+    code("scripts/other.py", "")
+    module.PARSED._facts = None
+    assert digest(code) == before
+    memory.unlink()
+    memory.mkdir()
+    code("scripts/other.py", "")
+    module.PARSED._facts = None
+    assert digest(code) == before
+
+
 def test_relative_import(code):
     code("src/goodhart_gap/a/one.py", "from . import other\nfrom ..b.two import f\n")
     assert {"goodhart_gap.a.other", "goodhart_gap.b.two"} <= set(code_parts("use", code.folder))
@@ -151,15 +177,16 @@ def test_every_data_file_of_the_package_is_declared():
     declared = set()
     for path in PACKAGE.rglob("*.py"):
         declared.update(module._read(path, "", PACKAGE).data)
-    files = {p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in {".py", ".pyc"}}
-    assert {p for p in files if p.name != "py.typed"} <= declared
+    files = {p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix != ".py"}
+    files = {p for p in files if p.name != "py.typed" and p.parent.name != "__pycache__"}
+    assert sorted(files - declared) == []
 
 
 def test_does_not_import_torch_or_what_it_hashes():
     code = (
         "import sys, goodhart_gap.provenance.code_digest as c\n"
-        "c._read(c.PACKAGE / 'files.py', 'x', c.PACKAGE)\n"
-        "print('torch' in sys.modules, 'goodhart_gap.files' in sys.modules)"
+        "c._read(c.PACKAGE / 'settings.py', 'x', c.PACKAGE)\n"
+        "print('torch' in sys.modules, 'goodhart_gap.settings' in sys.modules)"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
