@@ -2,8 +2,6 @@
 
 import argparse
 
-import torch
-
 from goodhart_gap.compression.allocation import read_allocation
 from goodhart_gap.compression.shard import compress_shard
 from goodhart_gap.files import read_json
@@ -19,13 +17,13 @@ script.output("--compressed")
 
 
 def main(args: argparse.Namespace) -> None:
-    torch.set_num_threads(args.threads)
     compress_shard(
         args.base,
         read_json(args.fingerprint),
         args.hessians,
         read_allocation(args.allocation),
         args.compressed,
+        workers=args.threads,
     )
 
 

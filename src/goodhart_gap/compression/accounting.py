@@ -3,6 +3,7 @@
 from goodhart_gap.compression.settings import MatrixSettings
 
 SCALE_BYTES = 2
+TRELLIS_SCALE_BYTES = 4
 FACTOR_BYTES = 2
 """Bytes of an entry of an unquantized factor."""
 
@@ -19,6 +20,12 @@ def grouped_bytes(rows: int, columns: int, bits: int, group_size: int, *, symmet
     return rows * (packed_width(columns, bits) + SCALE_BYTES * groups + zeros)
 
 
+def trellis_tile_rows(rows: int) -> int:
+    """Rows of a tile of a trellis-coded matrix: at most 48, tiles in multiples of 8 if possible."""
+    tiles = 8 * -(-rows // (8 * 48))
+    return -(-rows // tiles)
+
+
 def effective_rank(shape: tuple[int, int], settings: MatrixSettings) -> int:
     """Rank of L R that a module of `shape` gets."""
     return min(settings.rank, *shape) if settings.method in ("caldera", "svd-residual") else 0
@@ -27,9 +34,12 @@ def effective_rank(shape: tuple[int, int], settings: MatrixSettings) -> int:
 def stored_bytes(shape: tuple[int, int], settings: MatrixSettings) -> int:
     """Bytes that a module of `shape` (outputs, inputs) takes under `settings`."""
     rows, columns = shape
-    total = grouped_bytes(
-        rows, columns, settings.bits, settings.group_size, symmetric=settings.symmetric
-    )
+    if settings.codebook == "trellis":
+        total = rows * packed_width(columns, settings.bits) + TRELLIS_SCALE_BYTES
+    else:
+        total = grouped_bytes(
+            rows, columns, settings.bits, settings.group_size, symmetric=settings.symmetric
+        )
     rank = effective_rank(shape, settings)
     for length in shape if rank else ():
         if settings.factor_bits == 16:

@@ -28,6 +28,7 @@ FIDELITY_COLUMNS = (
     "shard",
     "protected",
     "method",
+    "codebook",
     "bits",
     "group_size",
     "rank",
@@ -172,7 +173,9 @@ def _rows(
         else:
             size = stored_bytes(shapes[module], settings)
             fidelity = stored["fidelity"]
-            described = settings.model_dump(include={"method", "bits", "group_size", "factor_bits"})
+            described = settings.model_dump(
+                include={"method", "codebook", "bits", "group_size", "factor_bits"}
+            )
             described["rank"] = effective_rank(shapes[module], settings)
         row = {
             "module": module,

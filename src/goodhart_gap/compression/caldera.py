@@ -8,7 +8,7 @@ already gone; each factor is refitted against the other as stored; and codes and
 polished by descent.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -18,7 +18,9 @@ from goodhart_gap.compression.ldlq import GridRounder, ldlq
 from goodhart_gap.compression.lowrank import Factors
 from goodhart_gap.compression.metric import Feedback, Metric
 from goodhart_gap.compression.quantizers import GroupedMatrix, fit_grid
+from goodhart_gap.compression.rotation import restore_weight, rotate_weight
 from goodhart_gap.compression.settings import MatrixSettings
+from goodhart_gap.compression.trellis import TrellisMatrix, TrellisRounder, fitting_scale
 from goodhart_gap.errors import GoodhartError
 
 
@@ -26,15 +28,19 @@ from goodhart_gap.errors import GoodhartError
 class Approximation:
     """Q and, unless the rank is 0, L and R; with the objective after each alternation."""
 
-    quantized: GroupedMatrix
+    quantized: GroupedMatrix | TrellisMatrix
     factors: Factors | None
+    rotated: bool = False
+    """Whether Q + L R stands for the rotated weight."""
     objectives: list[float] = field(default_factory=list)
     """tr(E H E^T) / tr(W H W^T) with the damped H, the best so far after each alternation."""
 
     def dense(self) -> torch.Tensor:
-        """Q + L R, float32 [rows, columns]."""
+        """Q + L R, rotated back if need be, float32 [rows, columns]."""
         dense = self.quantized.dense()
-        return dense if self.factors is None else dense + self.factors.dense()
+        if self.factors is not None:
+            dense = dense + self.factors.dense()
+        return restore_weight(dense) if self.rotated else dense
 
 
 def compress_matrix(
@@ -55,6 +61,13 @@ def compress_matrix(
             f"{module}: the weight has {weight.shape[1]} inputs but its Hessian "
             f"{metric.columns}; rerun the calibration of this shard."
         )
+    if settings.hadamard:
+        found = _compress(rotate_weight(weight), metric.rotated, settings)
+        return replace(found, rotated=True)
+    return _compress(weight, metric, settings)
+
+
+def _compress(weight: torch.Tensor, metric: Metric, settings: MatrixSettings) -> Approximation:
     if settings.method == "caldera":
         return _caldera(weight, metric, settings)
     if settings.method == "gptq":
@@ -77,7 +90,8 @@ def _caldera(weight: torch.Tensor, metric: Metric, settings: MatrixSettings) -> 
     for _ in range(settings.iterations if settings.rank else 1):
         target = weight if factors is None else weight - factors.dense()
         quantized = _error_feedback(target, metric, settings)
-        quantized = refine(target, quantized, metric, settings.sweeps)
+        if isinstance(quantized, GroupedMatrix):
+            quantized = refine(target, quantized, metric, settings.sweeps)
         factors = _fit(weight - quantized.dense(), factors, metric, settings)
         found = Approximation(quantized, factors)
         error = metric.squared_norm(weight - found.dense()) / max(whole, 1e-300)
@@ -85,7 +99,7 @@ def _caldera(weight: torch.Tensor, metric: Metric, settings: MatrixSettings) -> 
             best = found
         history.append(min([error, *history[-1:]]))
     assert best is not None
-    return Approximation(best.quantized, best.factors, history)
+    return replace(best, objectives=history)
 
 
 def _fit(
@@ -106,8 +120,14 @@ def _fit(
 
 def _error_feedback(
     target: torch.Tensor, metric: Metric, settings: MatrixSettings
-) -> GroupedMatrix:
-    """Q by LDLQ on a searched grid."""
+) -> GroupedMatrix | TrellisMatrix:
+    """Q by LDLQ: on a searched grid, or trellis-coded."""
+    if settings.codebook == "trellis":
+        scale = fitting_scale(target, settings.bits)
+        rounder = TrellisRounder(target.shape[0], target.shape[1], scale, settings.bits)
+        ldlq(target, metric.natural, rounder)
+        coded = TrellisMatrix(rounder.codes, rounder.scale, settings.bits)
+        return replace(coded, scale=coded.scale * _best_scale(target, coded.dense(), metric))
     feedback = _feedback(metric, settings)
     grid = fit_grid(
         target,
@@ -118,6 +138,13 @@ def _error_feedback(
     )
     values = ldlq(target, feedback, GridRounder(grid, feedback.order))
     return GroupedMatrix(grid.encode(values), grid)
+
+
+def _best_scale(target: torch.Tensor, values: torch.Tensor, metric: Metric) -> float:
+    """The factor on `values` that brings them nearest to `target`."""
+    weighted = values @ metric.matrix
+    whole = float((weighted * values).sum())
+    return float((weighted * target).sum()) / whole if whole > 0 else 1.0
 
 
 def _feedback(metric: Metric, settings: MatrixSettings) -> Feedback:

@@ -19,6 +19,7 @@ from goodhart_gap.compression.caldera import Approximation
 from goodhart_gap.compression.lowrank import Factors, Plain
 from goodhart_gap.compression.quantizers import GroupedMatrix
 from goodhart_gap.compression.settings import MatrixSettings
+from goodhart_gap.compression.trellis import TrellisMatrix
 from goodhart_gap.errors import GoodhartError
 
 FORMAT = "goodhart-gap/caldera"
@@ -56,44 +57,28 @@ class ShardWriter:
 
     shard: str
     base_fingerprint: str
+    dtype: str
+    """Number format of the base weights, as torch names it."""
 
     def __post_init__(self) -> None:
         self._tensors: dict[str, torch.Tensor] = {}
         self._modules: dict[str, ModuleRecord] = {}
-        self._dtype: torch.dtype | None = None
 
     def add_plain(self, name: str, tensor: torch.Tensor) -> None:
         """Keep a tensor of the base checkpoint as it is."""
         self._tensors[name] = tensor.contiguous()
-        self._dtype = self._dtype or tensor.dtype
 
-    def add_module(
-        self,
-        module: str,
-        approximation: Approximation,
-        settings: MatrixSettings,
-        fidelity: dict[str, float],
-        dtype: torch.dtype,
-    ) -> None:
-        """Pack a compressed module whose base weight had `dtype`."""
-        stored = stored_tensors(approximation)
-        self._tensors.update({f"{module}.{part}": tensor for part, tensor in stored.items()})
-        rows, columns = approximation.quantized.dense().shape
-        factors = approximation.factors
-        self._modules[module] = ModuleRecord(
-            shape=(rows, columns),
-            rank=0 if factors is None else factors.left.shape[1],
-            settings=settings,
-            fidelity=fidelity,
-        )
-        self._dtype = dtype
+    def add_module(self, module: str, parts: dict[str, torch.Tensor], record: ModuleRecord) -> None:
+        """Add the packed parts of a compressed module (see `stored_tensors`)."""
+        self._tensors.update({f"{module}.{part}": tensor for part, tensor in parts.items()})
+        self._modules[module] = record
 
     def write(self, path: Path) -> None:
         """Write the file; atomic only if the caller renames it."""
         record = ShardRecord(
             shard=self.shard,
             base_fingerprint=self.base_fingerprint,
-            dtype=str(self._dtype).removeprefix("torch."),
+            dtype=self.dtype,
             modules=self._modules,
         )
         save_file(self._tensors, path, metadata={"format": "pt", "caldera": _compact(record)})
@@ -152,7 +137,7 @@ class ShardReader:
 _PARTS = tuple(
     f".{side}{part}"
     for side in ("", "left.", "right.")
-    for part in ("codes", "scales", "zeros", "values")
+    for part in ("codes", "scales", "zeros", "scale", "values")
 )
 
 
@@ -191,13 +176,17 @@ def restore(parts: dict[str, torch.Tensor], record: ModuleRecord) -> Approximati
     """Undo `stored_tensors`."""
     settings = record.settings
     rows, columns = record.shape
-    quantized = GroupedMatrix.from_tensors(parts, settings.bits, settings.group_size, columns)
+    quantized: GroupedMatrix | TrellisMatrix
+    if settings.codebook == "trellis":
+        quantized = TrellisMatrix.from_tensors(parts, settings.bits, columns)
+    else:
+        quantized = GroupedMatrix.from_tensors(parts, settings.bits, settings.group_size, columns)
     if not record.rank:
-        return Approximation(quantized, None)
+        return Approximation(quantized, None, settings.hadamard)
     left = _restore_factor(parts, "left.", settings, rows)
     right = _restore_factor(parts, "right.", settings, columns)
     factors = Factors(left.dense().T.contiguous(), right.dense(), left, right)
-    return Approximation(quantized, factors)
+    return Approximation(quantized, factors, settings.hadamard)
 
 
 def _restore_factor(

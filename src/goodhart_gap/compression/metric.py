@@ -8,6 +8,7 @@ from functools import cached_property
 
 import torch
 
+from goodhart_gap.compression.rotation import Rotation
 from goodhart_gap.errors import GoodhartError
 
 
@@ -57,6 +58,15 @@ class Metric:
     def columns(self) -> int:
         """Width of the matrices it measures."""
         return self.matrix.shape[0]
+
+    @cached_property
+    def rotated(self) -> "Metric":
+        """The norm of rotated errors: E' = U E V^T has in V H V^T the norm that E has in H."""
+        into = Rotation(self.columns, "in")
+        rotated = into.apply(into.apply(self.matrix).T)
+        metric = Metric.__new__(Metric)
+        metric.matrix = (rotated + rotated.T) / 2
+        return metric
 
     def squared_norm(self, error: torch.Tensor) -> float:
         """tr(E H E^T) of `error` [rows, columns]."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from goodhart_gap.settings import Settings
 
@@ -34,8 +34,17 @@ class MatrixSettings(Settings):
     bits: Literal[2, 3, 4, 8] = 4
     """Bits of an entry of Q."""
 
+    codebook: Literal["scalar", "trellis"] = "scalar"
+    """Values Q may take: `scalar` (evenly spaced levels, a scale a group: the plain layout that
+    other formats share) or `trellis` (trellis-coded, 2 to 4 bits, one scale a matrix: less error at
+    equal bits, more time; needs `hadamard`)."""
+
+    hadamard: bool = False
+    """Whether weights are rotated by randomized Hadamard transforms first, which spreads outliers;
+    whoever reads the weights has to rotate back."""
+
     group_size: int = Field(default=64, gt=0)
-    """Columns of Q that share a scale."""
+    """Columns of Q (and entries of a factor's component) that share a scale."""
 
     symmetric: bool = False
     """Whether a group's grid is centred on zero (no zero point stored)."""
@@ -58,6 +67,19 @@ class MatrixSettings(Settings):
 
     damping: float = Field(default=0.01, gt=0)
     """Share of the mean diagonal added to the Hessian's diagonal."""
+
+    @model_validator(mode="after")
+    def _codebook_fits(self) -> "MatrixSettings":
+        """A vector codebook has one scale for normally distributed weights, and few bits."""
+        if self.codebook == "scalar":
+            return self
+        if not self.hadamard:
+            raise ValueError(f"codebook {self.codebook} needs hadamard: true")
+        if self.bits not in (2, 3, 4):
+            raise ValueError(f"codebook {self.codebook} has 2, 3 or 4 bits, not {self.bits}")
+        if self.method not in ("caldera", "gptq"):
+            raise ValueError(f"codebook {self.codebook} needs method caldera or gptq")
+        return self
 
 
 class ConditionSettings(Settings):

@@ -1,23 +1,26 @@
 """Compress one shard of a base checkpoint, module by module.
 
-In memory at any time: the packed result so far, one weight, and one Hessian with its
-factorization; the base shard is mapped, not read.
+In memory at any time: the packed result so far and, for each worker, one weight and one Hessian
+with its factorization; the base shard is mapped, not read.
 """
 
 import hashlib
 import logging
+import multiprocessing
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
+from safetensors.torch import load, save
 
 from goodhart_gap.compression.caldera import compress_matrix
-from goodhart_gap.compression.fidelity import Fidelity, measure
-from goodhart_gap.compression.format import ShardWriter
+from goodhart_gap.compression.fidelity import measure
+from goodhart_gap.compression.format import ModuleRecord, ShardWriter, stored_tensors
 from goodhart_gap.compression.hessians import HessianFile
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.settings import MatrixSettings
@@ -26,6 +29,9 @@ from goodhart_gap.errors import GoodhartError
 LOGGER = logging.getLogger(__name__)
 PROGRESS_S = 10.0
 
+WIDE_COLUMNS = 6144
+"""Matrices wider than this are compressed one at a time, by all threads together."""
+
 
 def compress_shard(
     base: Path,
@@ -33,49 +39,137 @@ def compress_shard(
     hessians: Path,
     allocation: Mapping[str, MatrixSettings | None],
     compressed: Path,
-) -> dict[str, Fidelity]:
+    workers: int = 1,
+) -> dict[str, dict[str, float]]:
     """Write the compressed form of the shard `base` to `compressed`; return what was measured.
 
     `fingerprint` is the shard's fingerprint record; `allocation` gives each module's settings, None
     where it is protected. Raises GoodhartError, naming file and tensor, when the shard is not the
     one fingerprinted, when the Hessians are of another base, or when a weight is not finite.
     """
-    with safe_open(base, framework="pt") as file, HessianFile(hessians) as calibration:
-        if calibration.base_fingerprint not in (None, fingerprint["fingerprint"]):
-            raise GoodhartError(
-                f"{hessians}: made from base shard {calibration.base_fingerprint}, but {base} is "
-                f"{fingerprint['fingerprint']}; rerun the calibration of this shard."
-            )
-        tensors = {name: _weight_of(name, allocation) for name in file.keys()}  # noqa: SIM118
-        writer = ShardWriter(fingerprint["shard"], fingerprint["fingerprint"])
-        pending: list[tuple[str, MatrixSettings]] = []
-        for name, module in tensors.items():
-            settings = None if module is None else allocation[module]
-            if module is None or settings is None:
+    _check_hessians(base, fingerprint, hessians)
+    dtypes = {entry["dtype"] for entry in fingerprint["tensors"].values()}
+    writer = ShardWriter(
+        fingerprint["shard"], fingerprint["fingerprint"], _torch_name(base, dtypes)
+    )
+    job = _Job(base, fingerprint, hessians, allocation)
+    with safe_open(base, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118
+            module = name.removesuffix(".weight")
+            if name == module or allocation.get(module) is None:
                 writer.add_plain(name, _read(file, name, base, fingerprint))
-            else:
-                pending.append((module, settings))
-        # Modules that share an input come one after another, to factorize its Hessian once.
-        pending.sort(key=lambda item: calibration.owner(item[0]))
-        progress = _Progress(fingerprint["shard"], len(pending))
-        measured = {}
-        metrics = _MetricCache(calibration)
-        for module, settings in pending:
-            weight = _read(file, f"{module}.weight", base, fingerprint)
-            metric = metrics.get(module, settings.damping)
-            approximation = compress_matrix(weight, metric, settings, module)
-            fidelity = measure(weight, approximation.dense(), metrics.train, metrics.held_out)
-            writer.add_module(module, approximation, settings, fidelity.as_record(), weight.dtype)
-            measured[module] = fidelity
-            progress.step(module, weight.numel(), fidelity.held_out_error)
+    groups = job.groups()
+    progress = _Progress(fingerprint["shard"], sum(map(len, groups)))
+    measured = {}
+    for results in _each(job, groups, workers):
+        for result in results:
+            writer.add_module(result.module, load(result.payload), result.record)
+            measured[result.module] = result.record.fidelity
+            progress.step(result)
     writer.write(compressed)
     return measured
 
 
-def _weight_of(name: str, allocation: Mapping[str, MatrixSettings | None]) -> str | None:
-    """The allocated module whose weight `name` is, None for norms and biases."""
-    module = name.removesuffix(".weight")
-    return module if module != name and module in allocation else None
+@dataclass(frozen=True)
+class _Result:
+    """A compressed module on its way from a worker to the file."""
+
+    module: str
+    payload: bytes
+    """Its packed parts as a safetensors file: cheaper between processes than shared tensors."""
+    record: ModuleRecord
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker needs to compress any group of modules; cheap to send."""
+
+    base: Path
+    fingerprint: Mapping[str, Any]
+    hessians: Path
+    allocation: Mapping[str, MatrixSettings | None]
+
+    def groups(self) -> list[list[str]]:
+        """Modules to compress, those that share a Hessian together, widest inputs first."""
+        groups: dict[str, list[str]] = {}
+        with HessianFile(self.hessians) as calibration:
+            for name in self.fingerprint["tensors"]:
+                module = name.removesuffix(".weight")
+                if name != module and self.allocation.get(module) is not None:
+                    groups.setdefault(calibration.owner(module), []).append(module)
+        return sorted(groups.values(), key=self._cost, reverse=True)
+
+    def widest(self) -> int:
+        """Columns of the widest module."""
+        shapes = self.fingerprint["tensors"]
+        return max((shapes[f"{m}.weight"]["shape"][1] for g in self.groups() for m in g), default=0)
+
+    def compress(self, modules: list[str]) -> list[_Result]:
+        """Compress modules that share a Hessian."""
+        with (
+            safe_open(self.base, framework="pt") as file,
+            HessianFile(self.hessians) as calibration,
+        ):
+            metrics = _Metrics(calibration, calibration.owner(modules[0]))
+            return [self._compress(file, metrics, module) for module in modules]
+
+    def _compress(self, file: Any, metrics: "_Metrics", module: str) -> _Result:
+        settings = self.allocation[module]
+        assert settings is not None
+        weight = _read(file, f"{module}.weight", self.base, self.fingerprint)
+        approximation = compress_matrix(weight, metrics.get(settings.damping), settings, module)
+        fidelity = measure(weight, approximation.dense(), metrics.train, metrics.held_out)
+        rows, columns = weight.shape
+        factors = approximation.factors
+        record = ModuleRecord(
+            shape=(rows, columns),
+            rank=0 if factors is None else factors.left.shape[1],
+            settings=settings,
+            fidelity=fidelity.as_record(),
+        )
+        return _Result(module, save(stored_tensors(approximation)), record)
+
+    def _cost(self, modules: list[str]) -> int:
+        shapes = [self.fingerprint["tensors"][f"{module}.weight"]["shape"] for module in modules]
+        return sum(int(rows) * int(columns) for rows, columns in shapes)
+
+
+def _each(job: _Job, groups: list[list[str]], workers: int) -> Iterator[list[_Result]]:
+    """Results of each group of modules, in order.
+
+    Error feedback is a chain of small operations that threads cannot share, so matrices are shared
+    out among processes instead; very wide ones one by one, with all threads in each product.
+    """
+    if workers == 1 or job.widest() > WIDE_COLUMNS:
+        torch.set_num_threads(workers)
+        yield from map(job.compress, groups)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
+        yield from pool.map(job.compress, groups)
+
+
+def _torch_name(base: Path, dtypes: set[str]) -> str:
+    """Name in torch of the one number format of a base shard."""
+    names = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}
+    if len(dtypes) != 1 or not dtypes <= set(names):
+        raise GoodhartError(
+            f"{base}: its tensors are {', '.join(sorted(dtypes))}, not all of one of "
+            f"{', '.join(names)}; fetch the shard again."
+        )
+    return names[dtypes.pop()]
+
+
+def _check_hessians(base: Path, fingerprint: Mapping[str, Any], hessians: Path) -> None:
+    with HessianFile(hessians) as calibration:
+        made_from = calibration.base_fingerprint
+    if made_from not in (None, fingerprint["fingerprint"]):
+        raise GoodhartError(
+            f"{hessians}: made from base shard {made_from}, but {base} is "
+            f"{fingerprint['fingerprint']}; rerun the calibration of this shard."
+        )
 
 
 def _read(file: Any, name: str, base: Path, fingerprint: Mapping[str, Any]) -> torch.Tensor:
@@ -91,27 +185,21 @@ def _read(file: Any, name: str, base: Path, fingerprint: Mapping[str, Any]) -> t
     return tensor
 
 
-class _MetricCache:
-    """The metric of the current group of modules, and the Hessians to measure errors with."""
+class _Metrics:
+    """One Hessian: as a metric for each damping asked for, and as it is to measure errors with."""
 
-    def __init__(self, calibration: HessianFile) -> None:
-        self._calibration = calibration
-        self._owner: str | None = None
+    def __init__(self, calibration: HessianFile, owner: str) -> None:
+        self.train = calibration.read(owner, "train")
+        self.held_out = calibration.read(owner, "held_out")
+        self._where = f"{calibration.path}: {owner}"
         self._metrics: dict[float, Metric] = {}
-        self.train = torch.empty(0)
-        self.held_out = torch.empty(0)
 
-    def get(self, module: str, damping: float) -> Metric:
-        owner = self._calibration.owner(module)
-        if owner != self._owner:
-            self._owner, self._metrics = owner, {}
-            self.train = self._calibration.read(owner, "train")
-            self.held_out = self._calibration.read(owner, "held_out")
+    def get(self, damping: float) -> Metric:
         if damping not in self._metrics:
             try:
                 self._metrics[damping] = Metric(self.train, damping)
             except GoodhartError as error:
-                raise GoodhartError(f"{self._calibration.path}: {owner}: {error}") from error
+                raise GoodhartError(f"{self._where}: {error}") from error
         return self._metrics[damping]
 
 
@@ -126,9 +214,9 @@ class _Progress:
     _start_s: float = field(default_factory=time.monotonic)
     _logged_s: float = field(default_factory=time.monotonic)
 
-    def step(self, module: str, weights: int, error: float) -> None:
+    def step(self, result: _Result) -> None:
         self._done += 1
-        self._weights += weights
+        self._weights += result.record.shape[0] * result.record.shape[1]
         now_s = time.monotonic()
         if now_s - self._logged_s < PROGRESS_S and self._done < self.modules:
             return
@@ -142,6 +230,6 @@ class _Progress:
             self.modules,
             self._weights / spent_s / 1e6,
             left_s,
-            module,
-            error,
+            result.module,
+            result.record.fidelity["held_out_error"],
         )
