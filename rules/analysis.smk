@@ -77,6 +77,7 @@ rule aggregate:
 rule test_hypotheses:
     input:
         table=rules.aggregate.output.table,
+        graders=graders_of,
     output:
         comparisons=report(
             "<results>/{experiment}/tables/comparisons.csv",
@@ -101,12 +102,13 @@ rule test_hypotheses:
     params:
         design=experiment_design,
         statistics=statistics_settings,
+        graders=grader_options,
         code=code_digest("test_hypotheses"),
     message:
         "Compare the conditions of {wildcards.experiment} with its baseline"
     shell:
         "python scripts/test_hypotheses.py --table {input.table} --design {params.design:q}"
-        " --statistics {params.statistics:q} --comparisons {output.comparisons}"
+        " --statistics {params.statistics:q} {params.graders} --comparisons {output.comparisons}"
         " --categories {output.categories} --influence {output.influence}"
         " --transitions {output.transitions} --flips {output.flips} > {log} 2>&1"
 

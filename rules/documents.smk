@@ -20,6 +20,7 @@ rule write_analysis:
         flips=rules.test_hypotheses.output.flips,
         power=rules.simulate_power.output.power,
         pilot=pilot_rates,
+        graders=graders_of,
         figures=rules.draw_figures.output,
         fingerprint=base_fingerprint,
     output:
@@ -73,6 +74,7 @@ rule write_paper:
         flips=rules.test_hypotheses.output.flips,
         power=rules.simulate_power.output.power,
         pilot=pilot_rates,
+        graders=graders_of,
         figures=rules.draw_figures.output,
         fingerprint=base_fingerprint,
         audit=audit_of_record,

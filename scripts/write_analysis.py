@@ -14,6 +14,7 @@ for table in TABLES:
 script.input("--figures", many=True)
 script.input("--fingerprint", optional=True)
 script.input("--pilot", optional=True)
+script.input("--graders", optional=True)
 script.settings("--facts", ExperimentFacts)
 script.settings("--statistics", StatisticsSettings)
 script.output("--document")
@@ -27,6 +28,7 @@ def main(args: argparse.Namespace) -> None:
         args.statistics,
         parameters=count_parameters(args.fingerprint),
         pilot=read_rows(args.pilot) if args.pilot else [],
+        graders=read_rows(args.graders) if args.graders else [],
     )
     write_document(args.document, "ANALYSIS.md.jinja", context)
 

@@ -14,6 +14,7 @@ for table in TABLES:
 script.input("--figures", many=True)
 script.input("--fingerprint", optional=True)
 script.input("--pilot", optional=True)
+script.input("--graders", optional=True)
 script.input("--audit", optional=True)
 script.input("--headline", optional=True)
 script.settings("--facts", ExperimentFacts)
@@ -29,6 +30,7 @@ def main(args: argparse.Namespace) -> None:
         args.statistics,
         parameters=count_parameters(args.fingerprint),
         pilot=read_rows(args.pilot) if args.pilot else [],
+        graders=read_rows(args.graders) if args.graders else [],
     )
     audit = read_rows(args.audit, text=("stated", "recomputed")) if args.audit else []
     headline = read_rows(args.headline) if args.headline else []

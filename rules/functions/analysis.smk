@@ -38,6 +38,20 @@ def experiment_design(wildcards):
     return experiment.model_dump_json(include={"baseline", "conditions", "runs", "seeds"})
 
 
+def graders_of(wildcards):
+    """How the graders did on labelled responses, for a live experiment where there are any."""
+    if live_experiment(wildcards) and any(Path("config/gold").glob("*.jsonl")):
+        return "<results>/{experiment}/tables/graders.csv"
+    return []
+
+
+def grader_options(wildcards, input):
+    """The command line options that pass the graders' accuracy, where it was measured."""
+    if not input.graders:
+        return ""
+    return f"--graders {input.graders} --grader {experiment_of(wildcards).grading.grader}"
+
+
 def confidence(wildcards):
     """Coverage of the intervals."""
     return experiment_of(wildcards).statistics.confidence

@@ -58,7 +58,11 @@ def pilot_rates(wildcards):
 
 def optional_inputs(wildcards, input):
     """The command line options that pass the inputs not every experiment has."""
-    named = {"--fingerprint": input.fingerprint, "--pilot": input.pilot}
+    named = {
+        "--fingerprint": input.fingerprint,
+        "--pilot": input.pilot,
+        "--graders": input.graders,
+    }
     return " ".join(f"{option} {path}" for option, path in named.items() if path)
 
 

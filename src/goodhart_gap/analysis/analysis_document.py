@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from goodhart_gap.analysis.documents import Rows, one, where
+from goodhart_gap.analysis.graders import corrected_rates, grader_gate
 from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
 from goodhart_gap.files import read_json
 
@@ -46,11 +47,15 @@ def analysis_context(
     *,
     parameters: int | None,
     pilot: Rows,
+    graders: Rows,
 ) -> dict[str, Any]:
     """Return the context of ANALYSIS.md.jinja; `parameters` is the model's number of weights.
 
-    `pilot` holds the rates of an earlier experiment, or nothing.
+    `pilot` holds the rates of an earlier experiment, `graders` how well the graders did on
+    labelled responses; both may be empty.
     """
+    gate = grader_gate(graders, facts.grader) if graders else facts.grader_gate
+    facts = facts.model_copy(update={"grader_gate": gate})
     rates, coverage = tables["rates"], tables["coverage"]
     tasks = coverage[0]["tasks"]
     clusters = max(row["tasks"] for row in rates)
@@ -62,6 +67,8 @@ def analysis_context(
         "one": one,
         "where": where,
         "pilot": pilot,
+        "graders": where(graders, grader=facts.grader),
+        "corrected": corrected_rates(rates, graders, facts.grader),
         "power_designs": _designs(tables["power"]),
         "power_answers": _power_answers(tables["power"], settings),
         "one_digit": 1,

@@ -39,6 +39,7 @@ def environment() -> Environment:
         points_interval=formatting.points_interval,
         parameters=formatting.parameters,
         listing=formatting.listing,
+        number_interval=formatting.number_interval,
         difference_interval=formatting.difference_interval,
         same_quadrant=same_quadrant,
     )

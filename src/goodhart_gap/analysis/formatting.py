@@ -81,6 +81,11 @@ def difference_interval(row: Mapping[str, Any]) -> str:
     return interval(row, points, "difference_low", "difference_high", "difference_method")
 
 
+def number_interval(row: Mapping[str, Any], name: str) -> str:
+    """Show the interval of a plain number that a row holds as `name`_low and `name`_high."""
+    return interval(row, number, f"{name}_low", f"{name}_high", "note")
+
+
 def parameters(count: int | None) -> str:
     """Show a number of weights the way model names do.
 

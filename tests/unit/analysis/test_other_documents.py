@@ -18,7 +18,7 @@ def context_of(outcomes, folder: Path, **changes):
     analyse(outcomes, folder)
     tables = {name: read_rows(folder / f"{name}.csv") for name in TABLES}
     facts = facts_about(outcomes, **changes)
-    return analysis_context(tables, facts, QUICK, parameters=134515008, pilot=[])
+    return analysis_context(tables, facts, QUICK, parameters=134515008, pilot=[], graders=[])
 
 
 def quadrants_of(outcomes, folder):

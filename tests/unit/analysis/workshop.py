@@ -126,6 +126,7 @@ def analyse(
     settings: StatisticsSettings = QUICK,
     parameters: int | None = 134515008,
     pilot: list[dict[str, Any]] | None = None,
+    graders: list[dict[str, Any]] | None = None,
 ) -> str:
     """Go from outcomes to the text of ANALYSIS.md, through CSV files in `folder`."""
     facts = facts or facts_about(outcomes)
@@ -150,7 +151,9 @@ def analyse(
     for name, table in tables.items():
         write_csv(folder / f"{name}.csv", table)
         rows[name] = read_rows(folder / f"{name}.csv")
-    context = analysis_context(rows, facts, settings, parameters=parameters, pilot=pilot or [])
+    context = analysis_context(
+        rows, facts, settings, parameters=parameters, pilot=pilot or [], graders=graders or []
+    )
     return render("ANALYSIS.md.jinja", context)
 
 

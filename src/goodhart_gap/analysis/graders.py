@@ -1,0 +1,39 @@
+"""How good the graders are, as the statistics and documents use it."""
+
+from typing import Any, Literal
+
+from goodhart_gap.analysis.documents import Rows, where
+from goodhart_gap.evaluation.validation import corrected_rate, gate_shortfalls
+
+Gate = Literal["passed", "failed", "not measured"]
+
+ROLES = {"understands": "explanation", "executes": "execution"}
+"""The role whose grader decides each rate."""
+
+
+def grader_gate(rows: Rows, grader: str) -> Gate:
+    """Whether `grader` reached the accuracy required of it, from the rows of graders.csv."""
+    if not where(rows, grader=grader, set="gold"):
+        return "not measured"
+    return "failed" if gate_shortfalls(rows, grader) else "passed"
+
+
+def corrected_rates(rates: Rows, rows: Rows, grader: str) -> Rows:
+    """Raw rates beside those corrected for the grader's errors (Rogan and Gladen 1978).
+
+    Only rates of a single role have a correction. None where sensitivity and specificity are
+    unknown or no better than chance.
+    """
+    found = []
+    for rate in rates:
+        role = ROLES.get(rate["rate"])
+        for row in where(rows, grader=grader, set="gold", role=role) if role else []:
+            found.append(rate | {"corrected": _corrected(rate, row)})
+    return found
+
+
+def _corrected(rate: dict[str, Any], row: dict[str, Any]) -> float | None:
+    if None in (rate["estimate"], row["sensitivity"], row["specificity"]):
+        return None
+    value = corrected_rate(rate["estimate"], row["sensitivity"], row["specificity"])
+    return value if value == value else None
