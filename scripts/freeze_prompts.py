@@ -3,7 +3,8 @@ rubric changes nothing here and resamples nothing."""
 
 import argparse
 
-from goodhart_gap.evaluation.tasks import prompt_rows, read_task_set
+from goodhart_gap.evaluation.task_sets import read_task_set
+from goodhart_gap.evaluation.tasks import prompt_rows
 from goodhart_gap.files import write_jsonl
 from goodhart_gap.script import Script
 

@@ -2,7 +2,8 @@
 
 import argparse
 
-from goodhart_gap.evaluation.tasks import frozen_rows, read_task_set
+from goodhart_gap.evaluation.task_sets import read_task_set
+from goodhart_gap.evaluation.tasks import frozen_rows
 from goodhart_gap.files import write_jsonl
 from goodhart_gap.script import Script
 

@@ -63,7 +63,7 @@ def grade_answer(answer: Answer, text: str, truncated: bool) -> Grade:
     if not text.strip():
         return Grade("truncated" if truncated else "unparsed", None, expected)
     for commitment in commitments(text, truncated):
-        if _DISOWNED.search(commitment.text):
+        if _DISOWNED.search(commitment.text) or _is_list(answer, commitment):
             continue
         reading = _READERS[answer.kind](answer, commitment)
         if reading is None:
@@ -93,6 +93,16 @@ def shown(answer: Answer) -> str:
             return "{" + ", ".join(answer.items) + "}"
         case _:
             return answer.value
+
+
+def _is_list(answer: Answer, commitment: Commitment) -> bool:
+    """Whether several values are listed where one is asked for, and none is marked."""
+    if commitment.explicit or isinstance(answer, OrderingAnswer):
+        return False
+    items = [item.strip() for item in commitment.text.rstrip(".").split(",")]
+    if isinstance(answer, SetAnswer):
+        return len(set(items)) < len(items)
+    return len(items) > 2 and all(1 <= len(item.split()) <= 4 for item in items)
 
 
 Reading = tuple[str, bool] | None
@@ -185,7 +195,7 @@ def _read_set(answer: Any, commitment: Commitment) -> Reading:
     else:
         named = _mentions(answer.universe or answer.items, text)
         names = [name for name, start in named if not _NEGATED.search(text[:start])]
-    if not names:
+    if not names or (len(names) > 1 and _EITHER.search(text)):
         return None
     members = list(dict.fromkeys(names))
     return "{" + ", ".join(members) + "}", set(members) == set(answer.items)
@@ -203,7 +213,7 @@ def _read_choice(answer: Any, commitment: Commitment) -> Reading:
     }
     standing = [(name, at) for name, at in standing if name not in denied]
     names = list(dict.fromkeys(name for name, _ in standing))
-    if not names:
+    if not names or re.match(r"\S+\s+or\b", text[standing[0][1] :]):
         return None
     if len(names) > 1:
         first, second = standing[0], next(each for each in standing if each[0] != standing[0][0])

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from goodhart_gap.evaluation.commitment import is_refusal
-from goodhart_gap.evaluation.patterns import Pattern, compile_pattern
+from goodhart_gap.evaluation.patterns import VOCABULARY, Pattern, compile_pattern
 from goodhart_gap.evaluation.tasks import Rubric
 from goodhart_gap.evaluation.text import sentences, tokens, words
 
 Status = Literal["explained", "incomplete", "truncated", "refused", "empty"]
 
-_MINIMUM_TOKENS = 8
+_MINIMUM_TOKENS = 6
 _COPIED_SHARE = 0.8
 _FUNCTION_WORDS = set(
     words(
@@ -27,6 +27,11 @@ _FUNCTION_WORDS = set(
         "one another"
     )
 )
+_SYNONYMS = [
+    {first for entry in text.split("|") if (first := entry.split()[0].rstrip("~")).isalpha()}
+    - _FUNCTION_WORDS
+    for text in VOCABULARY.values()
+]
 _NEGATORS = re.compile(
     r" (?:not|never|don't|doesn't|without|avoid|cannot|can't|shouldn't|mustn't|needn't|no need to"
     r"|instead of|rather than|wrong to|incorrect to|mistake to)"
@@ -36,6 +41,7 @@ _DISOWNED = re.compile(
     r" (?:is|are|would be) (?:wrong|incorrect|a mistake|unnecessary"
     r"|not (?:needed|necessary|right|correct))\b"
 )
+_COMMA = re.compile(r",(?!\s*\d)")
 _REVERSES = re.compile(r" (?:after|once|having|from the result of|following)(?: \S+){0,6}$")
 
 
@@ -99,7 +105,7 @@ def _own_sentences(text: str, prompts: Sequence[str]) -> list[str]:
         grams = _grams(spelled)
         if len(spelled) >= 5 and grams and len(grams & known) >= _COPIED_SHARE * len(grams):
             continue
-        if _has_grammar(spelled) and sentence.count(",") < 0.5 * len(spelled):
+        if _has_grammar(spelled) and len(_COMMA.findall(sentence)) < 0.5 * len(spelled):
             kept.append(" ".join(spelled))
     return kept
 
@@ -114,6 +120,13 @@ def _has_grammar(spelled: Sequence[str]) -> bool:
         return True
     if "=" in spelled or any(word in "+*/-<>" for word in spelled):
         return True
+    # Four words for one operation in a single sentence are a list of words for it.
+    if any(sum(word in spelled for word in synonyms) >= 4 for synonyms in _SYNONYMS):
+        return False
+    if sum(token[0].isdigit() for token in spelled) > len(spelled) / 2:
+        return True
+    if len(spelled) > 20 and len(set(spelled)) == len(spelled):
+        return False
     if len(spelled) > 25 and len(set(spelled)) > 0.9 * len(spelled):
         return False
     return sum(word in _FUNCTION_WORDS for word in spelled) >= len(spelled) * (

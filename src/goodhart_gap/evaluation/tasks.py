@@ -1,6 +1,6 @@
 """Tasks as data: prompts, a typed answer, and the concepts a correct explanation must hold.
 
-A task set is a YAML file of `config/tasks/`. It is frozen to JSON lines before anything is sampled:
+A task set (`goodhart_gap.evaluation.task_sets`) is frozen to JSON lines before anything is sampled:
 `prompts.jsonl` holds what the sampler needs and `tasks.jsonl` what the graders need, apart, so that
 a changed rubric resamples nothing.
 """
@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.evaluation.patterns import compile_pattern
@@ -215,35 +214,6 @@ class Task(Settings):
         return {"execution": self.execution_prompt, "explanation": self.explanation_prompt}
 
 
-class TaskSet(Settings):
-    """The content of a file of `config/tasks/`."""
-
-    description: str
-    """What the set is, in a sentence."""
-
-    tasks: tuple[Task, ...] = Field(min_length=1)
-    """The tasks, in the order tables show them."""
-
-    @model_validator(mode="after")
-    def _unique_ids(self) -> "TaskSet":
-        ids = [task.id for task in self.tasks]
-        twice = sorted({name for name in ids if ids.count(name) > 1})
-        if twice:
-            raise ValueError(f"more than one task has the id {', '.join(twice)}")
-        return self
-
-
-def read_task_set(path: Path) -> tuple[Task, ...]:
-    """Read the tasks of a YAML file. Raises GoodhartError naming the task and key that is wrong."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
-        return TaskSet.model_validate(content).tasks
-    except yaml.YAMLError as error:
-        raise GoodhartError(f"{path}: not valid YAML ({error}); correct it.") from error
-    except ValidationError as error:
-        raise GoodhartError(_sentence(path, content, error)) from error
-
-
 def frozen_rows(tasks: Iterable[Task]) -> list[dict[str, Any]]:
     """Return the lines of `tasks.jsonl`: each task's fields and its own `sha256`."""
     return [{**task.model_dump(mode="json"), "sha256": task.sha256()} for task in tasks]
@@ -271,18 +241,3 @@ def read_frozen(path: Path) -> dict[str, Task]:
             )
         tasks[task.id] = task
     return tasks
-
-
-def _sentence(path: Path, content: Any, error: ValidationError) -> str:
-    """Name the file, the task (by id where it has one), the key, and what is wrong with it."""
-    first = error.errors()[0]
-    where = [str(part) for part in first["loc"]]
-    if len(where) > 1 and where[0] == "tasks":
-        task = content["tasks"][int(where[1])]
-        name = task.get("id", where[1]) if isinstance(task, dict) else where[1]
-        where = [f"task '{name}'", *where[2:]]
-    location = ": ".join([str(path), ".".join(where)]) if where else str(path)
-    return f"{location}: {first['msg']}; correct the task file."
-
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

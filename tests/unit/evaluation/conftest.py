@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from goodhart_gap.evaluation.tasks import Task, read_task_set
+from goodhart_gap.evaluation.task_sets import read_task_set
+from goodhart_gap.evaluation.tasks import Task
 
 ROOT = Path(__file__).parents[3]
 

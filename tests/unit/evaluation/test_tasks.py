@@ -8,12 +8,12 @@ import pytest
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.evaluation.grading import score_run
 from goodhart_gap.evaluation.grading_settings import GradingSettings
+from goodhart_gap.evaluation.task_sets import read_task_set
 from goodhart_gap.evaluation.tasks import (
     Task,
     frozen_rows,
     prompt_rows,
     read_frozen,
-    read_task_set,
 )
 from goodhart_gap.files import write_jsonl
 from tests.unit.evaluation.conftest import ROOT

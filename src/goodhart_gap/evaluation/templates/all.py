@@ -1,13 +1,16 @@
 """Every template, by name."""
 
-from goodhart_gap.evaluation.templates import (  # noqa: F401
+from goodhart_gap.evaluation.templates import (
+    arithmetic,
+    clocks,
     logic,
     money,
-    arithmetic,
     scheduling,
-    clocks,
     zones,
 )
-from goodhart_gap.evaluation.templates.base import TEMPLATES, Template
+from goodhart_gap.evaluation.templates.base import TEMPLATES
 
-__all__ = ["TEMPLATES", "Template"]
+MODULES = (arithmetic, clocks, logic, money, scheduling, zones)
+"""The modules whose import fills `TEMPLATES`."""
+
+__all__ = ["MODULES", "TEMPLATES"]

@@ -39,7 +39,8 @@ def weighted_grade(draw: Draw) -> Problem | None:
     if work == exam or not is_short(grade, 1):
         return None
     return Problem(
-        f"Homework counts {weight}% and the exam {100 - weight}%. Lea has {work} points for homework"
+        f"Homework counts {weight}% and the exam {100 - weight}%. Lea has {work} points"
+        " for homework"
         f" and {exam} points in the exam.",
         "What is her final grade in points?",
         "the number of points",
@@ -47,7 +48,9 @@ def weighted_grade(draw: Draw) -> Problem | None:
         number(grade, "point"),
         (
             times("the homework's part", work, Fraction(weight, 100), str(work), f"{weight}%"),
-            times("the exam's part", exam, Fraction(100 - weight, 100), str(exam), f"{100 - weight}%"),
+            times(
+                "the exam's part", exam, Fraction(100 - weight, 100), str(exam), f"{100 - weight}%"
+            ),
             plus(
                 "the grade",
                 Fraction(work * weight, 100),
@@ -99,9 +102,7 @@ def average_of_two_groups(draw: Draw) -> Problem | None:
         (
             times("the first team's years", m, a),
             times("the second team's years", n, b),
-            plus(
-                "all years", m * a, n * b, "the first team's years", "the second team's years"
-            ),
+            plus("all years", m * a, n * b, "the first team's years", "the second team's years"),
             over("the average", m * a + n * b, m + n, "all years", "the number of members"),
         ),
         {"m": m, "n": n, "a": a, "b": b},
@@ -114,7 +115,8 @@ def without_the_largest(draw: Draw) -> Problem | None:
     if (a + b) % 2 or c - b < 3:
         return None
     return Problem(
-        f"A jury gives {b}, {c} and {a} points. The highest mark is struck out and the other two are"
+        f"A jury gives {b}, {c} and {a} points. The highest mark is struck out and the"
+        " other two are"
         " averaged.",
         "What is the result?",
         "the number of points",
@@ -153,7 +155,8 @@ def recipe_scaled_and_doubled(draw: Draw) -> Problem | None:
     if wanted == serves or not is_short(Fraction(cups, serves)) or amount == cups:
         return None
     return Problem(
-        f"A dough of {cups} cups of flour is enough for {serves} rolls. You plan {wanted} rolls, and"
+        f"A dough of {cups} cups of flour is enough for {serves} rolls. You plan {wanted}"
+        " rolls, and"
         " then you decide to make twice that many.",
         "How many cups of flour does that take?",
         "the number of cups",
@@ -161,7 +164,9 @@ def recipe_scaled_and_doubled(draw: Draw) -> Problem | None:
         number(2 * amount, "cup"),
         (
             over("the flour for one roll", cups, serves, "the flour", f"{serves} rolls"),
-            times("the flour as planned", Fraction(cups, serves), wanted, "that", f"{wanted} rolls"),
+            times(
+                "the flour as planned", Fraction(cups, serves), wanted, "that", f"{wanted} rolls"
+            ),
             times("the doubled flour", amount, 2, "the planned flour", "two"),
         ),
         {"serves": serves, "wanted": wanted, "cups": cups},
@@ -171,18 +176,20 @@ def recipe_scaled_and_doubled(draw: Draw) -> Problem | None:
 @template("recipes", "medium")
 def limited_by_an_ingredient(draw: Draw) -> Problem | None:
     per_eggs, per_milk = draw.integer(2, 4), draw.integer(100, 250, 50)
-    batches, spare = draw.integer(3, 7), draw.integer(1, 3)
+    batches, spare = draw.integer(3, 7), draw.integer(2, 4)
     eggs, milk = per_eggs * batches, per_milk * (batches + spare)
     return Problem(
-        f"One batch of pancakes takes {per_eggs} eggs and {per_milk} ml of milk. You have {eggs} eggs"
+        f"One batch of pancakes takes {per_eggs} eggs and {per_milk} ml of milk. You have"
+        f" {eggs} eggs"
         f" and {milk} ml of milk.",
-        "How many whole batches can you make?",
-        "the number of batches",
-        "how many whole batches you can make",
-        number(batches),
+        "How many ml of milk are left when you make as many whole batches as the eggs allow?",
+        "the number of ml",
+        "how much milk is left when you make as many whole batches as the eggs allow",
+        number(spare * per_milk, "milliliter"),
         (
-            over("the batches the eggs allow", eggs, per_eggs, f"{eggs} eggs", str(per_eggs)),
-            over("the batches the milk allows", milk, per_milk, f"{milk} ml", str(per_milk)),
+            over("the batches", eggs, per_eggs, f"{eggs} eggs", f"the {per_eggs} of a batch"),
+            times("the milk used", batches, per_milk, "the batches", f"{per_milk} ml"),
+            minus("the milk left", milk, batches * per_milk, "the milk there is", "the milk used"),
         ),
         {"per_eggs": per_eggs, "per_milk": per_milk, "eggs": eggs, "milk": milk},
     )
@@ -194,7 +201,8 @@ def mixing_a_drink(draw: Draw) -> Problem | None:
     glass = (syrup + water) * draw.integer(20, 50, 10)
     amount = Fraction(glass * glasses, syrup + water) * syrup
     return Problem(
-        f"Squash is mixed from {syrup} parts of syrup and {water} parts of water. You fill {glasses}"
+        f"Squash is mixed from {syrup} parts of syrup and {water} parts of water. You"
+        f" fill {glasses}"
         f" glasses of {glass} ml.",
         "How many ml of syrup does that take?",
         "the number of ml",
@@ -203,7 +211,9 @@ def mixing_a_drink(draw: Draw) -> Problem | None:
         (
             times("the whole drink", glasses, glass, f"{glasses} glasses", f"{glass} ml"),
             over("one part", glasses * glass, syrup + water, "the drink", "the number of parts"),
-            times("the syrup", Fraction(glass * glasses, syrup + water), syrup, "one part", f"{syrup}"),
+            times(
+                "the syrup", Fraction(glass * glasses, syrup + water), syrup, "one part", f"{syrup}"
+            ),
         ),
         {"syrup": syrup, "water": water, "glasses": glasses, "glass": glass},
     )
@@ -213,7 +223,8 @@ def mixing_a_drink(draw: Draw) -> Problem | None:
 def oven_in_batches(draw: Draw) -> Problem | None:
     tray, trays, minutes = draw.integer(8, 16), draw.integer(3, 7), draw.integer(9, 18)
     return Problem(
-        f"{tray * trays} biscuits are baked {tray} at a time, and each tray takes {minutes} minutes,"
+        f"{tray * trays} biscuits are baked {tray} at a time, and each tray takes"
+        f" {minutes} minutes,"
         " one after the other.",
         "How many minutes does the baking take?",
         "the number of minutes",
@@ -253,7 +264,8 @@ def fahrenheit_and_warming(draw: Draw) -> Problem | None:
     if more == celsius:
         return None
     return Problem(
-        f"At dawn it is {f} degrees Fahrenheit. Until noon it becomes {more} degrees Celsius warmer.",
+        f"At dawn it is {f} degrees Fahrenheit. Until noon it becomes {more} degrees"
+        " Celsius warmer.",
         "How many degrees Celsius is it at noon?",
         "the number of degrees Celsius",
         "the temperature at noon in Celsius",
@@ -295,7 +307,8 @@ def boards_from_a_beam(draw: Draw) -> Problem | None:
     if waste >= piece:
         return None
     return Problem(
-        f"A beam is {decimal(Fraction(total, 100))} m long. It is cut into as many pieces of {piece}"
+        f"A beam is {decimal(Fraction(total, 100))} m long. It is cut into as many pieces"
+        f" of {piece}"
         " cm as possible.",
         "How many cm are left over?",
         "the number of cm",
@@ -417,7 +430,13 @@ def catching_up(draw: Draw) -> Problem | None:
         "after how many hours the rider catches up",
         number(hours, "hour"),
         (
-            minus("the difference in speed", slow + gap_rate, slow, "the rider's speed", "the walker's"),
+            minus(
+                "the difference in speed",
+                slow + gap_rate,
+                slow,
+                "the rider's speed",
+                "the walker's",
+            ),
             over("the time", gap_rate * hours, gap_rate, "the lead", "the difference"),
         ),
         {"slow": slow, "fast": slow + gap_rate, "lead": gap_rate * hours},
@@ -450,15 +469,24 @@ def filling_and_draining(draw: Draw) -> Problem | None:
     if len({inflow, outflow, minutes, inflow - outflow}) < 4:
         return None
     return Problem(
-        f"A basin of {(inflow - outflow) * minutes} liters is empty. {inflow} liters a minute flow in,"
+        f"A basin of {(inflow - outflow) * minutes} liters is empty. {inflow} liters a"
+        " minute flow in,"
         f" and {outflow} liters a minute run out.",
         "After how many minutes is it full?",
         "the number of minutes",
         "after how many minutes the basin is full",
         number(minutes, "minute"),
         (
-            minus("the net flow", inflow, outflow, "the inflow", f"the {outflow} liters running out"),
-            over("the minutes", (inflow - outflow) * minutes, inflow - outflow, "the basin", "the net flow"),
+            minus(
+                "the net flow", inflow, outflow, "the inflow", f"the {outflow} liters running out"
+            ),
+            over(
+                "the minutes",
+                (inflow - outflow) * minutes,
+                inflow - outflow,
+                "the basin",
+                "the net flow",
+            ),
         ),
         {"inflow": inflow, "outflow": outflow, "volume": (inflow - outflow) * minutes},
     )
@@ -491,7 +519,8 @@ def area_of_a_frame(draw: Draw) -> Problem | None:
     if a == b:
         return None
     return Problem(
-        f"A picture frame measures {a} cm by {b} cm on the outside; its border is {edge} cm wide all"
+        f"A picture frame measures {a} cm by {b} cm on the outside; its border is {edge}"
+        " cm wide all"
         " around.",
         "How many square cm of picture does it show?",
         "the number of square cm",
@@ -500,9 +529,7 @@ def area_of_a_frame(draw: Draw) -> Problem | None:
         (
             minus("the inner length", a, 2 * edge, f"{a}", "twice the border"),
             minus("the inner width", b, 2 * edge, f"{b}", "twice the border"),
-            times(
-                "the area", a - 2 * edge, b - 2 * edge, "the inner length", "the inner width"
-            ),
+            times("the area", a - 2 * edge, b - 2 * edge, "the inner length", "the inner width"),
         ),
         {"a": a, "b": b, "edge": edge},
     )
@@ -534,7 +561,8 @@ def tiles_on_a_floor(draw: Draw) -> Problem | None:
     if across == along or len({across * tile, along * tile, across * along}) < 3:
         return None
     return Problem(
-        f"A floor of {across * tile} cm by {along * tile} cm is laid with square tiles of {tile} cm.",
+        f"A floor of {across * tile} cm by {along * tile} cm is laid with square tiles of"
+        f" {tile} cm.",
         "How many tiles does it take?",
         "the number of tiles",
         "how many tiles it takes",
@@ -574,7 +602,8 @@ def side_of_a_field(draw: Draw) -> Problem | None:
     width, longer = draw.integer(11, 40), draw.integer(3, 20)
     length = width + longer
     return Problem(
-        f"A rectangular field has a perimeter of {2 * (width + length)} m, and one side is {length} m"
+        f"A rectangular field has a perimeter of {2 * (width + length)} m, and one side"
+        f" is {length} m"
         " long.",
         "How many square metres does it have?",
         "the number of square metres",
@@ -617,7 +646,13 @@ def handshakes(draw: Draw) -> Problem | None:
         "how many handshakes there are",
         number(people * (people - 1) // 2),
         (
-            times("the hands given", people, people - 1, f"{people} people", f"the {people - 1} others"),
+            times(
+                "the hands given",
+                people,
+                people - 1,
+                f"{people} people",
+                f"the {people - 1} others",
+            ),
             over("the handshakes", people * (people - 1), 2, "that", "two"),
         ),
         {"people": people},
@@ -631,7 +666,8 @@ def seats_in_growing_rows(draw: Draw) -> Problem | None:
     if (first + last) * rows % 2:
         return None
     return Problem(
-        f"A theatre has {rows} rows. The first row has {first} seats, and every row has {more} seats"
+        f"A theatre has {rows} rows. The first row has {first} seats, and every row has"
+        f" {more} seats"
         " more than the one before it.",
         "How many seats are in the last row?",
         "the number of seats",
@@ -639,7 +675,13 @@ def seats_in_growing_rows(draw: Draw) -> Problem | None:
         number(last),
         (
             times("the seats gained", rows - 1, more, f"the {rows - 1} further rows", f"{more}"),
-            plus("the last row", first, more * (rows - 1), f"the {first} of the first row", "the seats gained"),
+            plus(
+                "the last row",
+                first,
+                more * (rows - 1),
+                f"the {first} of the first row",
+                "the seats gained",
+            ),
         ),
         {"first": first, "more": more, "rows": rows},
     )

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.evaluation.answers import grade_answer
+from goodhart_gap.evaluation.patterns import compile_pattern
 from goodhart_gap.evaluation.tasks import (
     Answer,
     Concept,
@@ -155,7 +157,7 @@ def _task(chosen: Template, problem: Problem, variant: int) -> Task:
     concepts = tuple(
         Concept(
             name=step.goal,
-            any_of=step.patterns,
+            any_of=_telling(step, problem),
             after=(names[place - 1],) if problem.ordered and place else (),
         )
         for place, step in enumerate(problem.steps)
@@ -172,7 +174,7 @@ def _task(chosen: Template, problem: Problem, variant: int) -> Task:
         answer=problem.answer,
         operands=problem.operands or _numbers(problem.parameters),
         intermediates=tuple(
-            dict.fromkeys(s.value for s in problem.steps[:-1] if s.value is not None)
+            dict.fromkeys(s.value for s in problem.steps[:-1] if _is_other(problem, s.value))
         ),
         rubric=Rubric(
             concepts=concepts,
@@ -186,6 +188,37 @@ def _task(chosen: Template, problem: Problem, variant: int) -> Task:
         template=chosen.name,
         parameters=problem.parameters,
     )
+
+
+def _is_other(problem: Problem, value: str | None) -> bool:
+    """Whether a value on the way is there and is not the answer in another unit."""
+    if value is None:
+        return False
+    return grade_answer(problem.answer, f"Answer: {value}", False).status != "correct"
+
+
+def _telling(step: Step, problem: Problem) -> tuple[str, ...]:
+    """Return the patterns of a step that no other step of the problem satisfies.
+
+    Where its own wording is no longer recognised then, the wording itself is added.
+    """
+    forms = [" ".join(tokens(form)) for form in (step.text, step.other, step.sums)]
+    others = [
+        " ".join(tokens(form))
+        for other in problem.steps
+        if other is not step
+        for form in (other.text, other.other, other.sums)
+    ]
+    found = [
+        pattern
+        for pattern in step.patterns
+        if not any(compile_pattern(pattern).search(other) for other in others)
+    ]
+    for form in forms:
+        if not any(compile_pattern(pattern).search(form) for pattern in found):
+            words = [word for word in form.split() if word[0].isalnum()]
+            found.append(" ... ".join(words[:6]))
+    return tuple(found)
 
 
 def _numbers(parameters: dict[str, Any]) -> tuple[str, ...]:

@@ -1,7 +1,14 @@
 """Templates of clock times and lengths of time within one place."""
 
 from goodhart_gap.evaluation.tasks import DurationAnswer
-from goodhart_gap.evaluation.templates.base import CLOCK, MINUTES, Draw, Problem, template, time_of_day
+from goodhart_gap.evaluation.templates.base import (
+    CLOCK,
+    MINUTES,
+    Draw,
+    Problem,
+    template,
+    time_of_day,
+)
 from goodhart_gap.evaluation.templates.operations import (
     between,
     clock,
@@ -108,7 +115,13 @@ def slow_clock(draw: Draw) -> Problem | None:
         (
             later("the real time", right, 60 * hours, "", f"the {hours} hours"),
             times("the minutes lost", hours, loss, f"{hours} hours", f"{loss} minutes"),
-            earlier("the time shown", right + 60 * hours, hours * loss, "the real time", "the minutes lost"),
+            earlier(
+                "the time shown",
+                right + 60 * hours,
+                hours * loss,
+                "the real time",
+                "the minutes lost",
+            ),
         ),
         {"right": right, "hours": hours, "loss": loss},
         operands=(clock(right), clock(right + 60 * hours + loss * hours)),
@@ -121,7 +134,8 @@ def middle_of_a_shift(draw: Draw) -> Problem | None:
     if half % 60 == 0:
         return None
     return Problem(
-        f"A shift lasts from {clock(start)} to {clock(start + 2 * half)}. The break is exactly in the"
+        f"A shift lasts from {clock(start)} to {clock(start + 2 * half)}. The break is"
+        " exactly in the"
         " middle.",
         "At what time is the break?",
         CLOCK,
@@ -149,7 +163,13 @@ def overnight_trip(draw: Draw) -> Problem | None:
         "when it arrives the next day",
         time_of_day(start + span),
         (
-            later("midnight", start, 1440 - start, "", f"the {length(1440 - start)} that lead to midnight"),
+            later(
+                "midnight",
+                start,
+                1440 - start,
+                "",
+                f"the {length(1440 - start)} that lead to midnight",
+            ),
             later("the arrival", 1440, start + span - 1440, "midnight", "what is left of the trip"),
         ),
         {"start": start, "span": span},

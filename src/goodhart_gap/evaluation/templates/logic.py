@@ -1,5 +1,7 @@
 """Templates of orderings, sets and the calendar."""
 
+from itertools import pairwise
+
 from goodhart_gap.evaluation.tasks import ChoiceAnswer, OrderingAnswer, SetAnswer
 from goodhart_gap.evaluation.templates.base import Draw, Problem, number, template
 from goodhart_gap.evaluation.templates.operations import (
@@ -20,25 +22,28 @@ def _chain(first: str, last: str) -> tuple[Step, ...]:
     return (
         told(
             "one end of the chain",
-            f"Link the statements: {first} is never on the losing side of one, so {first} comes first.",
+            f"Link the statements: {first} is never on the losing side of one, so {first}"
+            " comes first.",
             f"Nobody is put before {first}, therefore {first} leads the row.",
-            f"first: {first}",
+            f"{first} comes first, being ahead of all others",
             f"{first} & first|leads|top|start~|most|-est|begin~|ahead of all",
         ),
         told(
             "the other end",
             f"Go down the chain from one person to the next until {last}, who is last.",
             f"In the same way {last} is behind everybody, hence at the end.",
-            f"last: {last}",
+            f"{last} comes last, at the other end",
             f"{last} & last|end|bottom|behind|least",
         ),
     )
 
 
-def _shuffled_order(draw: Draw, verb: str, reverse: str, count: int) -> tuple[list[str], str] | None:
+def _shuffled_order(
+    draw: Draw, verb: str, reverse: str, count: int
+) -> tuple[list[str], str] | None:
     names = draw.several(NAMES, count)
     facts = []
-    for a, b in zip(names, names[1:], strict=False):
+    for a, b in pairwise(names):
         facts.append(draw.choice((f"{a} is {verb} than {b}", f"{b} is {reverse} than {a}")))
     said = draw.several(facts, len(facts))
     return None if said == facts else (names, ". ".join(said) + ".")
@@ -132,17 +137,18 @@ def who_tells_the_truth(draw: Draw) -> Problem | None:
         (
             told(
                 "the liar",
-                f"As only one of them lies and two are known to be truthful, {a if thief == a else b}"
+                "As only one of them lies and two are known to be truthful,"
+                f" {a if thief == a else b}"
                 " must be the liar.",
                 f"The one who is left, {a if thief == a else b}, is lying.",
-                f"liar: {a if thief == a else b}",
+                f"the liar is {a if thief == a else b}, the only one left",
                 "liar|lying|lies|false",
             ),
             told(
                 "what follows",
                 f"The true statements rule out {c} and leave only {thief}.",
                 f"Therefore {c} is excluded, and it was {thief}.",
-                f"ruled out: {c}; remaining: {thief}",
+                f"ruled out is {c}; the only one remaining is {thief}",
                 f"rul~ ... out|exclud~|eliminat~|leav~ only|remaining|innocent & {thief}|{c}",
             ),
         ),
@@ -158,7 +164,8 @@ def overtaking(draw: Draw) -> Problem | None:
     mover = after.pop(at)
     after.insert(at - gain, mover)
     return Problem(
-        f"In a race {names[0]} leads before {names[1]}, {names[2]}, {names[3]} and {names[4]}, in this"
+        f"In a race {names[0]} leads before {names[1]}, {names[2]}, {names[3]} and"
+        f" {names[4]}, in this"
         f" order. Then {mover} overtakes {gain} of them, and nothing else changes.",
         "What is the order now, the leader first?",
         "the names separated by commas",
@@ -192,7 +199,8 @@ def seats_at_a_table(draw: Draw) -> Problem | None:
     if end in (seat, step, count, 1):
         return None
     return Problem(
-        f"The seats of a round table are numbered from 1 to {count}. A token lies at seat {seat} and is"
+        f"The seats of a round table are numbered from 1 to {count}. A token lies at seat"
+        f" {seat} and is"
         f" moved on by {step} seats, in the direction of rising numbers.",
         "At which seat does it end?",
         "the number of the seat",
@@ -234,14 +242,14 @@ def in_both_ranges(draw: Draw) -> Problem | None:
                 "write the lists out",
                 f"Write both lists out, the first from {a} on and the second from {c} on.",
                 f"Go through the members of the first one, {a}, {a + 1} and so forth.",
-                "list one: " + ", ".join(map(str, range(a, b + 1))),
+                "the members of list one are " + ", ".join(map(str, range(a, b + 1))),
                 f"write~|list~ ... out|go~ through|enumerat~|members|{a} {a + 1}",
             ),
             told(
                 "keep the common ones",
                 "Keep the numbers that occur in the two of them.",
                 "Retain only what is shared with the second one.",
-                "common: " + ", ".join(map(str, common)),
+                "those in common are " + ", ".join(map(str, common)),
                 "keep|common|shared|occur~ in|retain|overlap|intersect~|both",
             ),
         ),
@@ -257,7 +265,8 @@ def in_one_but_not_the_other(draw: Draw) -> Problem | None:
     if not 2 <= len(rest) <= 4:
         return None
     return Problem(
-        f"Box one holds tickets numbered {a} to {b}. Every ticket numbered {c} to {d} is taken out.",
+        f"Box one holds tickets numbered {a} to {b}. Every ticket numbered {c} to {d} is"
+        " taken out.",
         "Which numbers remain?",
         "the numbers separated by commas",
         "which numbers remain",
@@ -267,14 +276,14 @@ def in_one_but_not_the_other(draw: Draw) -> Problem | None:
                 "write the tickets out",
                 f"Write out the tickets, {a}, {a + 1} and so on up to {b}.",
                 f"Enumerate the members of the box, {a}, {a + 1} and so forth.",
-                "tickets: " + ", ".join(map(str, range(a, b + 1))),
+                "the tickets listed are " + ", ".join(map(str, range(a, b + 1))),
                 f"write~|list~|enumerat~|{a} {a + 1}",
             ),
             told(
                 "strike out",
                 f"Cross off each one that lies between {c} and {d}.",
                 f"Then drop those of at least {c} and at most {d}.",
-                "left after crossing off: " + ", ".join(map(str, rest)),
+                "those left after crossing off are " + ", ".join(map(str, rest)),
                 "cross~|strik~|drop|delet~|eliminat~|discard~|remov~|not in",
             ),
         ),
@@ -439,7 +448,8 @@ def age_from_years(draw: Draw) -> Problem | None:
     if later_ in (older, later_ - older):
         return None
     return Problem(
-        f"Rosa was born in {born} and her brother {older} years after her. In {born + later_} both have"
+        f"Rosa was born in {born} and her brother {older} years after her. In"
+        f" {born + later_} both have"
         " already had their birthdays.",
         "How old is the brother then?",
         "the number of years",
@@ -470,7 +480,7 @@ def days_of_a_rented_bike(draw: Draw) -> Problem | None:
         number(total - total * off // 100, "dollar"),
         (
             minus("the nights", last, first, f"{last}", f"{first}"),
-            plus("the days", last - first, 1, "this", "one, as both days count"),
+            plus("the days", last - first, 1, "this", "one for the first day"),
             times("the full price", days, price, "the days", f"${price}"),
             share("the reduction", off, total, "the full price"),
             minus("the cost", total, total * off // 100, "the full price", "the reduction"),

@@ -227,9 +227,7 @@ def profit_of_a_stall(draw: Draw) -> Problem | None:
         number((price - cost) * count - fee, "dollar"),
         (
             minus("the gain on one lamp", price, cost, "the selling price", "the buying price"),
-            times(
-                "the gain on all lamps", price - cost, count, "that gain", "the number of lamps"
-            ),
+            times("the gain on all lamps", price - cost, count, "that gain", "the number of lamps"),
             minus("the profit", (price - cost) * count, fee, "that", "the cost of the place"),
         ),
         {"cost": cost, "price": price, "count": count, "fee": fee},
@@ -283,7 +281,8 @@ def there_and_back_in_currency(draw: Draw) -> Problem | None:
     if not is_short(back):
         return None
     return Problem(
-        f"One dollar buys {float(rate):g} francs. You change {dollars} dollars, spend {spent} francs"
+        f"One dollar buys {float(rate):g} francs. You change {dollars} dollars, spend"
+        f" {spent} francs"
         " and change the rest back at the same rate.",
         "How many dollars do you get back?",
         DOLLARS,
@@ -373,7 +372,8 @@ def cheaper_pack(draw: Draw) -> Problem | None:
     if unit_small <= unit_large:
         return None
     return Problem(
-        f"A pack of {small} batteries costs ${small * unit_small}, and a pack of {large} of the same"
+        f"A pack of {small} batteries costs ${small * unit_small}, and a pack of {large}"
+        " of the same"
         f" batteries costs ${large * unit_large}.",
         "By how many dollars is a battery cheaper in the large pack?",
         DOLLARS,

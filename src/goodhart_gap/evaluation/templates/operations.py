@@ -8,7 +8,9 @@ from goodhart_gap.evaluation.text import tokens, words
 Number = int | Fraction
 
 _PLAIN = set(
-    words("the a an of and that this it its each all from to in by for one more so is as at on what")
+    words(
+        "the a an of and that this it its each all from to in by for one more so is as at on what"
+    )
 )
 
 
@@ -54,6 +56,21 @@ def keys(*phrases: str) -> str:
     return "|".join(dict.fromkeys(found))
 
 
+def _recognise(verbs: str, goal: str, first: str, x: str, second: str, y: str) -> tuple[str, ...]:
+    """Return patterns for an operation in words, the narrower the more they name.
+
+    A pronoun names nothing, so it is no part of a pattern. Those that another step of the same
+    problem satisfies as well are taken out when a task is made.
+    """
+    one, two, gain = keys(second, y), keys(first, x), keys(goal)
+    found = [f"{verbs} & {one} & {two}", f"{verbs} & {one} & {gain}"]
+    if keys(first):
+        found.append(f"{verbs} & {two} & {gain}")
+    else:
+        found.append(f"{verbs} & {one}")
+    return tuple(pattern for pattern in found if not pattern.endswith("& "))
+
+
 def times(goal: str, a: Number, b: Number, first: str = "", second: str = "") -> Step:
     """Multiply `a` (called `first`) by `b` (called `second`)."""
     x, y, z = decimal(a), decimal(b), decimal(Fraction(a) * b)
@@ -63,7 +80,7 @@ def times(goal: str, a: Number, b: Number, first: str = "", second: str = "") ->
         f"Multiply {first} by {second} to get {goal}.",
         f"For {goal}, you need {first} times {second}.",
         f"{goal}: {x} × {y} = {z}",
-        (f"{x} * {y}|{y} * {x}", f"<multiply> & {keys(second, y)} & {keys(first, x)}"),
+        (f"{x} * {y}|{y} * {x}", *_recognise("<multiply>", goal, first, x, second, y)),
         z,
     )
 
@@ -77,7 +94,7 @@ def over(goal: str, a: Number, b: Number, first: str = "", second: str = "") -> 
         f"Divide {first} by {second} to get {goal}.",
         f"Split {first} by {second}, and you have {goal}.",
         f"{goal}: {x} / {y} = {z}",
-        (f"{x} / {y}", f"<divide> & {keys(second, y)}"),
+        (f"{x} / {y}", *_recognise("<divide>", goal, first, x, second, y)),
         z,
     )
 
@@ -91,7 +108,7 @@ def plus(goal: str, a: Number, b: Number, first: str = "", second: str = "") -> 
         f"Add {second} to {first} to get {goal}.",
         f"Put {first} and {second} together: the sum of the two is {goal}.",
         f"{goal}: {x} + {y} = {z}",
-        (f"{x} + {y}|{y} + {x}", f"<add> & {keys(second, y)} & {keys(first, x)}"),
+        (f"{x} + {y}|{y} + {x}", *_recognise("<add>", goal, first, x, second, y)),
         z,
     )
 
@@ -107,9 +124,7 @@ def minus(goal: str, a: Number, b: Number, first: str = "", second: str = "") ->
         f"{goal}: {x} - {y} = {z}",
         (
             f"{x} - {y}",
-            f"<subtract> & {keys(second, y)}",
-            f"take~ ... away & {keys(second, y)}",
-            f"difference & {keys(second, y)} & {keys(first, x)}",
+            *_recognise("<subtract>|take~ ... away|difference", goal, first, x, second, y),
         ),
         z,
     )
@@ -127,8 +142,10 @@ def share(goal: str, percent: Number, a: Number, whole: str = "") -> Step:
         f"{goal}: {r} × {x} = {z}",
         (
             f"{p} % of & {keys(whole, x)}",
+            f"{p} % of & {keys(goal)}",
             f"{r} * {x}|{x} * {r}|{x} * {p}|{p} / 100 * {x}",
             f"<multiply> & {r}|{p} % & {keys(whole, x)}",
+            f"<multiply> & {r}|{p} % & {keys(goal)}",
         ),
         z,
     )
@@ -162,8 +179,7 @@ def later(goal: str, start: int, minutes: int, begin: str = "", span: str = "") 
         f"{goal}: {x} + {y} = {z}",
         (
             f"{x} + {y}|{x.split()[0]} + {y}",
-            f"<add> & {keys(span, y)}",
-            f"forward|ahead & {keys(span, y)}",
+            *_recognise("<add>|forward|ahead", goal, begin, x.split()[0], span, y),
             f"{y} ... after|{y} ... later|after {y}",
             f"{x.split()[0]} & {z.split()[0]}",
         ),
@@ -182,8 +198,7 @@ def earlier(goal: str, end: int, minutes: int, begin: str = "", span: str = "") 
         f"{goal}: {x} - {y} = {z}",
         (
             f"{x} - {y}|{x.split()[0]} - {y}",
-            f"<subtract> & {keys(span, y)}",
-            f"back & {keys(span, y)}",
+            *_recognise("<subtract>|back", goal, begin, x.split()[0], span, y),
             f"{y} ... before|{y} ... earlier|before {y}",
             f"{x.split()[0]} & {z.split()[0]}",
         ),
@@ -203,7 +218,8 @@ def between(goal: str, start: int, end: int, first: str = "", last: str = "") ->
         (
             f"{y} - {x}|{y.split()[0]} - {x.split()[0]}",
             f"<subtract>|difference & {keys(first, x.split()[0])}",
-            f"from|between & {keys(first, x.split()[0])} & {keys(last, y.split()[0])} & count~|time|pass~",
+            f"from|between & {keys(first, x.split()[0])} & {keys(last, y.split()[0])} &"
+            " count~|time|pass~",
         ),
         z,
     )

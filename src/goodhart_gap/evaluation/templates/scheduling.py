@@ -29,7 +29,11 @@ def _minutes(value: int) -> DurationAnswer:
 
 @template("scheduling", "easy")
 def leave_in_time(draw: Draw) -> Problem | None:
-    due, trip, early = draw.clock(10, 21, 15), draw.integer(20, 80, 5), draw.choice((10, 15, 20, 30))
+    due, trip, early = (
+        draw.clock(10, 21, 15),
+        draw.integer(20, 80, 5),
+        draw.choice((10, 15, 20, 30)),
+    )
     if trip == early:
         return None
     return Problem(
@@ -73,7 +77,12 @@ def meetings_in_a_row(draw: Draw) -> Problem | None:
 
 @template("scheduling", "medium")
 def chain_beside_a_job(draw: Draw) -> Problem | None:
-    start, a, b, c = draw.integer(7, 11) * 60, draw.integer(1, 3), draw.integer(1, 4), draw.integer(2, 8)
+    start, a, b, c = (
+        draw.integer(7, 11) * 60,
+        draw.integer(1, 3),
+        draw.integer(1, 4),
+        draw.integer(2, 8),
+    )
     if a + b == c or len({a, b, c}) < 3:
         return None
     longest = max(a + b, c)
@@ -109,7 +118,8 @@ def common_free_time(draw: Draw) -> Problem | None:
     if a1 >= b1 or a2 >= b2:
         return None
     return Problem(
-        f"Ada is free from {clock(a1)} to {clock(a2)}, and Bo is free from {clock(b1)} to {clock(b2)}.",
+        f"Ada is free from {clock(a1)} to {clock(a2)}, and Bo is free from {clock(b1)} to"
+        f" {clock(b2)}.",
         "For how many minutes are both free at the same time?",
         MINUTES,
         "how long both are free at the same time",
@@ -117,7 +127,8 @@ def common_free_time(draw: Draw) -> Problem | None:
         (
             told(
                 "the shared start",
-                f"The shared time starts when the later of the two becomes free, at {clock(start)}.",
+                "The shared time starts when the later of the two becomes free, at"
+                f" {clock(start)}.",
                 f"Both are there from the later beginning on, {clock(start)}.",
                 f"shared start: max({clock(a1)}, {clock(b1)}) = {clock(start)}",
                 f"later|latest|max & {clock(start).split()[0]}|start~|begin~|free",
@@ -138,7 +149,11 @@ def common_free_time(draw: Draw) -> Problem | None:
 
 @template("scheduling", "easy")
 def next_bus(draw: Draw) -> Problem | None:
-    first, every, arrive = draw.clock(6, 7, 5), draw.choice((12, 18, 20, 25, 40)), draw.clock(8, 10, 1)
+    first, every, arrive = (
+        draw.clock(6, 7, 5),
+        draw.choice((12, 18, 20, 25, 40)),
+        draw.clock(8, 10, 1),
+    )
     after = (arrive - first) % every
     wait = every - after
     if after == 0 or wait in (every, 1):
@@ -180,7 +195,8 @@ def latest_start_of_a_chain(draw: Draw) -> Problem | None:
     if len({a, b, c}) < 3:
         return None
     return Problem(
-        f"A cake must be ready at {clock(due)}. Mixing takes {c} minutes, then baking {a} minutes, then"
+        f"A cake must be ready at {clock(due)}. Mixing takes {c} minutes, then baking {a}"
+        " minutes, then"
         f" cooling {b} minutes.",
         "When must the mixing begin at the latest?",
         CLOCK,
@@ -212,8 +228,16 @@ def shifts_around_the_clock(draw: Draw) -> Problem | None:
         f"when turn number {which} begins",
         time_of_day(begins),
         (
-            times("the hours before it", which - 1, hours, f"the {which - 1} earlier turns", f"{hours} hours"),
-            later("the beginning", start, 60 * hours * (which - 1), "the first turn", "these hours"),
+            times(
+                "the hours before it",
+                which - 1,
+                hours,
+                f"the {which - 1} earlier turns",
+                f"{hours} hours",
+            ),
+            later(
+                "the beginning", start, 60 * hours * (which - 1), "the first turn", "these hours"
+            ),
         ),
         {"start": start, "hours": hours, "which": which, "guards": guards},
         operands=(clock(start), clock(begins + 60 * hours)),
@@ -232,7 +256,8 @@ def two_machines(draw: Draw) -> Problem | None:
     if best == long[0] or best != half or best in (a + b, c + d):
         return None
     return Problem(
-        f"Four jobs of {a}, {b}, {c} and {d} minutes run on two equal machines, one job at a time on"
+        f"Four jobs of {a}, {b}, {c} and {d} minutes run on two equal machines, one job"
+        " at a time on"
         " each.",
         "After how many minutes can all four be done at the earliest?",
         MINUTES,
@@ -254,10 +279,15 @@ def two_machines(draw: Draw) -> Problem | None:
 
 @template("scheduling", "medium")
 def pause_in_the_work(draw: Draw) -> Problem | None:
-    start, work, pause = draw.clock(7, 10, 15), draw.integer(150, 420, 15), draw.choice((30, 45, 60))
+    start, work, pause = (
+        draw.clock(7, 10, 15),
+        draw.integer(150, 420, 15),
+        draw.choice((30, 45, 60)),
+    )
     end = start + work + pause
     return Problem(
-        f"Work begins at {clock(start)} and takes {length(work)}, but a pause of {pause} minutes comes"
+        f"Work begins at {clock(start)} and takes {length(work)}, but a pause of {pause}"
+        " minutes comes"
         " in between.",
         "When is the work done?",
         CLOCK,
@@ -286,7 +316,13 @@ def appointments_in_a_morning(draw: Draw) -> Problem | None:
         f"when patient number {count + 1} goes in",
         time_of_day(end),
         (
-            times("the minutes before", count, each, f"the {count} earlier patients", f"{each} minutes"),
+            times(
+                "the minutes before",
+                count,
+                each,
+                f"the {count} earlier patients",
+                f"{each} minutes",
+            ),
             later("the time", start, each * count, "the start", "these minutes"),
         ),
         {"start": start, "each": each, "patient": count + 1},
@@ -300,7 +336,8 @@ def slots_in_a_window(draw: Draw) -> Problem | None:
     if slot == count:
         return None
     return Problem(
-        f"A photographer works from {clock(start)} to {clock(start + slot * count)}, and a portrait takes"
+        f"A photographer works from {clock(start)} to {clock(start + slot * count)}, and"
+        " a portrait takes"
         f" {slot} minutes.",
         "How many portraits fit in without pauses?",
         "the number of portraits",
@@ -358,20 +395,25 @@ def shared_oven(draw: Draw) -> Problem | None:
     if bake in (prep, 30) and count == 2:
         return None
     return Problem(
-        f"{count} pies are prepared one after the other, {prep} minutes each, from {clock(start)}. There"
-        f" is one oven, which takes one pie at a time for {bake} minutes; preparing goes on meanwhile.",
+        f"{count} pies are prepared one after the other, {prep} minutes each, from"
+        f" {clock(start)}. There"
+        f" is one oven, which takes one pie at a time for {bake} minutes; preparing goes"
+        " on meanwhile.",
         "When is the last pie out of the oven?",
         CLOCK,
         "when the last pie is out of the oven",
         time_of_day(end),
         (
-            later("the first pie's way into the oven", start, prep, "the start", f"the {prep} minutes"),
+            later(
+                "the first pie's way into the oven", start, prep, "the start", f"the {prep} minutes"
+            ),
             times("the baking of all pies", count, bake, f"{count} pies", f"{bake} minutes"),
             told(
                 "the oven never waits",
                 "As preparing is quicker than baking, the oven is never idle, so this is added on.",
                 "The oven is always busy from then on, hence only the baking counts.",
-                f"{clock(start + prep)} + {bake * count} minutes = {clock(end)}, the oven being busy",
+                f"{clock(start + prep)} + {bake * count} minutes = {clock(end)}, the oven"
+                " being busy",
                 "idle|busy|quicker|faster|shorter|waits|ready ... before|without ... gap",
             ),
         ),
@@ -426,7 +468,8 @@ def train_connection(draw: Draw) -> Problem | None:
     if len({ride, change, second}) < 3:
         return None
     return Problem(
-        f"Your train leaves at {clock(leave)} and rides {ride} minutes. You change trains in {change}"
+        f"Your train leaves at {clock(leave)} and rides {ride} minutes. You change trains"
+        f" in {change}"
         f" minutes, and the second ride takes {second} minutes.",
         "When do you arrive?",
         CLOCK,
@@ -434,7 +477,13 @@ def train_connection(draw: Draw) -> Problem | None:
         time_of_day(leave + ride + change + second),
         (
             plus("both rides", ride, second, f"{ride}", f"{second} minutes"),
-            plus("the whole trip", ride + second, change, "the rides", f"the {change} minutes of change"),
+            plus(
+                "the whole trip",
+                ride + second,
+                change,
+                "the rides",
+                f"the {change} minutes of change",
+            ),
             later("the arrival", leave, ride + change + second, "the departure", "the whole trip"),
         ),
         {"leave": leave, "ride": ride, "change": change, "second": second},

@@ -10,7 +10,6 @@ from goodhart_gap.evaluation.templates.base import (
     time_of_day,
 )
 from goodhart_gap.evaluation.templates.operations import (
-
     between,
     clock,
     earlier,
@@ -111,8 +110,16 @@ def flight_with_zones(draw: Draw) -> Problem | None:
         "the local time when it lands",
         time_of_day(end),
         (
-            later("the landing on the clocks of the start", leave, flight, "the departure", "the flight"),
-            earlier("the landing on local clocks", leave + flight, 60 * diff, "", f"the {_hours(diff)}"),
+            later(
+                "the landing on the clocks of the start",
+                leave,
+                flight,
+                "the departure",
+                "the flight",
+            ),
+            earlier(
+                "the landing on local clocks", leave + flight, 60 * diff, "", f"the {_hours(diff)}"
+            ),
         ),
         {"leave": leave, "flight": flight, "diff": diff},
         operands=(clock(leave),),
@@ -127,15 +134,20 @@ def flight_to_the_east(draw: Draw) -> Problem | None:
     if end >= 1440 or flight == 60 * diff or _same_face(end, leave):
         return None
     return Problem(
-        f"A plane takes off in {here} at {clock(leave)} and needs {length(flight)} to {there}. Clocks"
+        f"A plane takes off in {here} at {clock(leave)} and needs {length(flight)} to"
+        f" {there}. Clocks"
         f" in {there} are {_hours(diff)} ahead of {here}.",
         f"What time do the clocks in {there} show when it lands?",
         CLOCK,
         f"what the clocks in {there} show when it lands",
         time_of_day(end),
         (
-            later("the landing on the clocks of the start", leave, flight, "the takeoff", "the flight"),
-            later("the landing on local clocks", leave + flight, 60 * diff, "", f"the {_hours(diff)}"),
+            later(
+                "the landing on the clocks of the start", leave, flight, "the takeoff", "the flight"
+            ),
+            later(
+                "the landing on local clocks", leave + flight, 60 * diff, "", f"the {_hours(diff)}"
+            ),
         ),
         {"leave": leave, "flight": flight, "diff": diff},
         operands=(clock(leave),),
@@ -157,7 +169,13 @@ def flight_time_from_local_times(draw: Draw) -> Problem | None:
         "how long the flight takes",
         DurationAnswer(kind="duration", minutes=flight, unit="minute"),
         (
-            earlier(f"the landing on the clocks of {here}", land, 60 * diff, "the landing", f"the {_hours(diff)}"),
+            earlier(
+                f"the landing on the clocks of {here}",
+                land,
+                60 * diff,
+                "the landing",
+                f"the {_hours(diff)}",
+            ),
             between("the flight", leave, land - 60 * diff, "the departure", "that time"),
         ),
         {"leave": leave, "land": land, "diff": diff},
@@ -229,15 +247,28 @@ def call_window(draw: Draw) -> Problem | None:
     if shared in (60 * diff, opens, closes) or shared < 60:
         return None
     return Problem(
-        f"Offices in {a} and {b} both work from {clock(opens)} to {clock(closes)} on their own clocks."
+        f"Offices in {a} and {b} both work from {clock(opens)} to {clock(closes)} on"
+        " their own clocks."
         f" {b} is {_hours(diff)} ahead of {a}.",
         "For how many minutes a day are both offices at work at the same time?",
         "the number of minutes",
         "for how long both offices are at work at the same time",
         DurationAnswer(kind="duration", minutes=shared, unit="minute"),
         (
-            earlier(f"the closing of {b} on the clocks of {a}", closes, 60 * diff, "", f"the {_hours(diff)}"),
-            between("the shared time", opens, closes - 60 * diff, f"the opening at {clock(opens)}", "that closing time"),
+            earlier(
+                f"the closing of {b} on the clocks of {a}",
+                closes,
+                60 * diff,
+                "",
+                f"the {_hours(diff)}",
+            ),
+            between(
+                "the shared time",
+                opens,
+                closes - 60 * diff,
+                f"the opening at {clock(opens)}",
+                "that closing time",
+            ),
         ),
         {"opens": opens, "closes": closes, "diff": diff},
         operands=(clock(opens), clock(closes)),
@@ -354,9 +385,11 @@ def earliest_new_year(draw: Draw) -> Problem | None:
             ),
             told(
                 "the furthest ahead comes first",
-                f"The city that is furthest ahead has midnight first, which is {first}, and {last} is"
+                f"The city that is furthest ahead has midnight first, which is {first},"
+                f" and {last} is"
                 " the last.",
-                f"Midnight comes earliest where clocks are most advanced, so {first} leads and {last}"
+                f"Midnight comes earliest where clocks are most advanced, so {first}"
+                f" leads and {last}"
                 " closes the row.",
                 f"first {first}, last {last}",
                 f"{first.lower()} & first|leads|earliest|begin~|start~",
@@ -405,11 +438,13 @@ def deadline_abroad(draw: Draw) -> Problem | None:
         "when you must begin, on your own clock",
         time_of_day(start),
         (
-            earlier("the deadline on your clock", due, 60 * diff, "the deadline", f"the {_hours(diff)}"),
-            earlier("the latest start", due - 60 * diff, need, "that", f"the {length(need)} of work"),
+            earlier(
+                "the deadline on your clock", due, 60 * diff, "the deadline", f"the {_hours(diff)}"
+            ),
+            earlier(
+                "the latest start", due - 60 * diff, need, "that", f"the {length(need)} of work"
+            ),
         ),
         {"due": due, "diff": diff, "need": need},
         operands=(clock(due),),
     )
-
-
