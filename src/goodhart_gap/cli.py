@@ -15,6 +15,7 @@ from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import write_json, write_text
 from goodhart_gap.provenance.adopt import adopt, judge
 from goodhart_gap.provenance.chain import read_chain
+from goodhart_gap.provenance.fetch import fetch_results
 from goodhart_gap.provenance.graph import read_graph
 from goodhart_gap.provenance.picture import chain_svg
 from goodhart_gap.provenance.plan import make_plan, plan_text, read_plan_settings
@@ -58,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("adopt", help="mark results that are still true as up to date")
     verb.add_argument("results", type=Path, help="folder of results")
+    verb.add_argument(
+        "--source", help="first copy what is missing from this folder or s3:// prefix"
+    )
     verb.add_argument("--dry-run", "-n", action="store_true", help="judge, but record nothing")
     verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
     verb.set_defaults(run=_adopt)
@@ -111,6 +115,9 @@ def _trace(arguments: argparse.Namespace) -> int:
 
 
 def _adopt(arguments: argparse.Namespace) -> int:
+    if arguments.source:
+        copies = fetch_results(arguments.source, arguments.results)
+        print(f"{len(copies)} files copied from {arguments.source}", file=sys.stderr)
     chain = read_chain(arguments.results)
     adoption = judge(read_graph(arguments.options), chain)
     for job, found in adoption.stale:

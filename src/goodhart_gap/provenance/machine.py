@@ -16,6 +16,7 @@ LIBRARIES = (
     "huggingface_hub",
     "jinja2",
     "matplotlib",
+    "numba",
     "numpy",
     "pandas",
     "pydantic",
@@ -26,6 +27,7 @@ LIBRARIES = (
     "torch",
     "transformers",
     "triton",
+    "typst",
     "yaml",
 )
 """Modules whose versions are recorded when they were imported by the job."""
