@@ -3,7 +3,8 @@
 from goodhart_gap.compression.settings import MatrixSettings
 
 SCALE_BYTES = 2
-TRELLIS_SCALE_BYTES = 4
+MATRIX_SCALE_BYTES = 4
+"""Bytes of the one scale of a matrix."""
 FACTOR_BYTES = 2
 """Bytes of an entry of an unquantized factor."""
 
@@ -35,7 +36,9 @@ def stored_bytes(shape: tuple[int, int], settings: MatrixSettings) -> int:
     """Bytes that a module of `shape` (outputs, inputs) takes under `settings`."""
     rows, columns = shape
     if settings.codebook == "trellis":
-        total = rows * packed_width(columns, settings.bits) + TRELLIS_SCALE_BYTES
+        total = rows * packed_width(columns, settings.bits) + MATRIX_SCALE_BYTES
+    elif settings.codebook == "e8":
+        total = rows * settings.bits * -(-columns // 8) + MATRIX_SCALE_BYTES
     else:
         total = grouped_bytes(
             rows, columns, settings.bits, settings.group_size, symmetric=settings.symmetric

@@ -12,23 +12,27 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from goodhart_gap.compression import lowrank
+from goodhart_gap.compression import lattice, lowrank, trellis
 from goodhart_gap.compression.descent import refine
+from goodhart_gap.compression.lattice import LatticeMatrix
 from goodhart_gap.compression.ldlq import GridRounder, ldlq
 from goodhart_gap.compression.lowrank import Factors
 from goodhart_gap.compression.metric import Feedback, Metric
 from goodhart_gap.compression.quantizers import GroupedMatrix, fit_grid
 from goodhart_gap.compression.rotation import restore_weight, rotate_weight
 from goodhart_gap.compression.settings import MatrixSettings
-from goodhart_gap.compression.trellis import TrellisMatrix, TrellisRounder, fitting_scale
+from goodhart_gap.compression.trellis import TrellisMatrix
 from goodhart_gap.errors import GoodhartError
+
+Quantized = GroupedMatrix | TrellisMatrix | LatticeMatrix
+"""Q, by codebook: scalar, trellis, e8."""
 
 
 @dataclass(frozen=True)
 class Approximation:
     """Q and, unless the rank is 0, L and R; with the objective after each alternation."""
 
-    quantized: GroupedMatrix | TrellisMatrix
+    quantized: Quantized
     factors: Factors | None
     rotated: bool = False
     """Whether Q + L R stands for the rotated weight."""
@@ -118,15 +122,14 @@ def _fit(
     return found if errors[0] <= errors[1] else previous
 
 
-def _error_feedback(
-    target: torch.Tensor, metric: Metric, settings: MatrixSettings
-) -> GroupedMatrix | TrellisMatrix:
-    """Q by LDLQ: on a searched grid, or trellis-coded."""
-    if settings.codebook == "trellis":
-        scale = fitting_scale(target, settings.bits)
-        rounder = TrellisRounder(target.shape[0], target.shape[1], scale, settings.bits)
+def _error_feedback(target: torch.Tensor, metric: Metric, settings: MatrixSettings) -> Quantized:
+    """Q by LDLQ, on a searched grid or in a codebook for normally distributed weights."""
+    if settings.codebook != "scalar":
+        codebook = trellis if settings.codebook == "trellis" else lattice
+        scale = codebook.fitting_scale(target, settings.bits)
+        rounder = codebook.Rounder(target.shape[0], target.shape[1], scale, settings.bits)
         ldlq(target, metric.natural, rounder)
-        coded = TrellisMatrix(rounder.codes, rounder.scale, settings.bits)
+        coded = rounder.matrix()
         return replace(coded, scale=coded.scale * _best_scale(target, coded.dense(), metric))
     feedback = _feedback(metric, settings)
     grid = fit_grid(

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from goodhart_gap.compression.caldera import Approximation
+from goodhart_gap.compression.caldera import Approximation, Quantized
+from goodhart_gap.compression.lattice import LatticeMatrix
 from goodhart_gap.compression.lowrank import Factors, Plain
 from goodhart_gap.compression.quantizers import GroupedMatrix
 from goodhart_gap.compression.settings import MatrixSettings
@@ -137,7 +138,7 @@ class ShardReader:
 _PARTS = tuple(
     f".{side}{part}"
     for side in ("", "left.", "right.")
-    for part in ("codes", "scales", "zeros", "scale", "values")
+    for part in ("codes", "residual_codes", "scales", "zeros", "scale", "values")
 )
 
 
@@ -176,9 +177,11 @@ def restore(parts: dict[str, torch.Tensor], record: ModuleRecord) -> Approximati
     """Undo `stored_tensors`."""
     settings = record.settings
     rows, columns = record.shape
-    quantized: GroupedMatrix | TrellisMatrix
+    quantized: Quantized
     if settings.codebook == "trellis":
         quantized = TrellisMatrix.from_tensors(parts, settings.bits, columns)
+    elif settings.codebook == "e8":
+        quantized = LatticeMatrix.from_tensors(parts, settings.bits, columns)
     else:
         quantized = GroupedMatrix.from_tensors(parts, settings.bits, settings.group_size, columns)
     if not record.rank:

@@ -34,10 +34,11 @@ class MatrixSettings(Settings):
     bits: Literal[2, 3, 4, 8] = 4
     """Bits of an entry of Q."""
 
-    codebook: Literal["scalar", "trellis"] = "scalar"
+    codebook: Literal["scalar", "e8", "trellis"] = "scalar"
     """Values Q may take: `scalar` (evenly spaced levels, a scale a group: the plain layout that
-    other formats share) or `trellis` (trellis-coded, 2 to 4 bits, one scale a matrix: less error at
-    equal bits, more time; needs `hadamard`)."""
+    other formats share), `trellis` (trellis-coded: least error at equal bits, more time) or `e8`
+    (lattice codebook of QuIP#). The last two have 2 to 4 bits, one scale a matrix, and need
+    `hadamard`."""
 
     hadamard: bool = False
     """Whether weights are rotated by randomized Hadamard transforms first, which spreads outliers;

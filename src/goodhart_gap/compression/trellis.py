@@ -66,7 +66,7 @@ class TrellisMatrix:
         return TrellisMatrix(codes, float(stored["scale"]), bits)
 
 
-class TrellisRounder:
+class Rounder:
     """Codes `STEP` columns at a time; `codes` fills up as `ldlq` goes through the matrix."""
 
     step = STEP
@@ -101,6 +101,10 @@ class TrellisRounder:
                 values.view(-1, width, height).transpose(0, 1).reshape(width, -1)
             )
         return result * self.scale
+
+    def matrix(self) -> TrellisMatrix:
+        """What has been rounded."""
+        return TrellisMatrix(self.codes, self.scale, self.bits)
 
 
 def fitting_scale(target: torch.Tensor, bits: int) -> float:

@@ -22,6 +22,7 @@ SHARD = "blocks000-001"
 SETTINGS = {
     "scalar": {"group_size": 24, "rank": 5, "factor_bits": 3},
     "exact": {"bits": 8, "symmetric": True, "rank": 0},
+    "e8": {"codebook": "e8", "hadamard": True, "bits": 3, "rank": 4, "factor_bits": 2},
     "trellis": {"codebook": "trellis", "hadamard": True, "bits": 4, "rank": 4, "factor_bits": 16},
 }
 

@@ -10,8 +10,8 @@ from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.rotation import Rotation, restore_weight, rotate_weight
 from goodhart_gap.compression.trellis import (
     STATE_BITS,
+    Rounder,
     TrellisMatrix,
-    TrellisRounder,
     encode_streams,
     fitting_scale,
     table,
@@ -81,7 +81,7 @@ def test_search_finds_the_best_path() -> None:
 @pytest.mark.parametrize("bits", [2, 3, 4])
 def test_decoding_gives_what_was_coded(rows: int, columns: int, bits: int) -> None:
     matrix, metric = weight(rows, columns, bits), Metric(hessian(columns, bits), 0.01)
-    rounder = TrellisRounder(rows, columns, fitting_scale(matrix, bits), bits)
+    rounder = Rounder(rows, columns, fitting_scale(matrix, bits), bits)
     values = ldlq(matrix, metric.natural, rounder)
     coded = TrellisMatrix(rounder.codes, rounder.scale, bits)
     assert torch.allclose(coded.dense(), values, rtol=1e-5, atol=1e-6)
@@ -93,7 +93,7 @@ def test_decoding_gives_what_was_coded(rows: int, columns: int, bits: int) -> No
 def test_beats_the_best_scalar_codebook_on_normal_noise(bits: int, scalar_loss: float) -> None:
     """`scalar_loss` is the distortion of the Lloyd-Max quantizer of the normal distribution."""
     noise = torch.randn(96, 64, generator=torch.Generator().manual_seed(1))
-    rounder = TrellisRounder(96, 64, fitting_scale(noise, bits), bits)
+    rounder = Rounder(96, 64, fitting_scale(noise, bits), bits)
     values = ldlq(noise, Metric(torch.eye(64), 0.01).natural, rounder)
     loss = float((noise - values).square().mean() / noise.square().mean())
     assert loss < 0.8 * scalar_loss
