@@ -100,6 +100,7 @@ def _alternatives(group: str, source: str) -> Sequence[str]:
     return phrases
 
 
+@cache
 def _phrase(phrase: str) -> str:
     """Return the regular expression of a phrase, without the spaces around it."""
     parts: list[str] = []

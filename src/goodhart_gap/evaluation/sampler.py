@@ -197,6 +197,7 @@ def _generate_shared(model: Any, encoded: list[list[int]], generator: _Generator
                 use_cache=True,
             )
             first.append(result.logits[:, -1])
+            generator.progress.report()
         logits = torch.cat(first).repeat_interleave(runs, dim=0)
         prompt_of_row = torch.arange(len(encoded), device=device).repeat_interleave(runs)
         lengths = torch.tensor([len(ids) for ids in encoded], device=device)

@@ -174,7 +174,11 @@ def _task(chosen: Template, problem: Problem, variant: int) -> Task:
         answer=problem.answer,
         operands=problem.operands or _numbers(problem.parameters),
         intermediates=tuple(
-            dict.fromkeys(s.value for s in problem.steps[:-1] if _is_other(problem, s.value))
+            dict.fromkeys(
+                step.value
+                for step in problem.steps[:-1]
+                if step.value is not None and _is_other(problem, step.value)
+            )
         ),
         rubric=Rubric(
             concepts=concepts,
@@ -190,10 +194,8 @@ def _task(chosen: Template, problem: Problem, variant: int) -> Task:
     )
 
 
-def _is_other(problem: Problem, value: str | None) -> bool:
-    """Whether a value on the way is there and is not the answer in another unit."""
-    if value is None:
-        return False
+def _is_other(problem: Problem, value: str) -> bool:
+    """Whether a value on the way is not the answer in another unit."""
     return grade_answer(problem.answer, f"Answer: {value}", False).status != "correct"
 
 
