@@ -21,7 +21,8 @@ def prompts_digest(wildcards):
 
     It stands in for the file's modification time, which an edited rubric changes too.
     """
-    from goodhart_gap.evaluation.tasks import prompt_rows, read_task_set
+    from goodhart_gap.evaluation.task_sets import read_task_set
+    from goodhart_gap.evaluation.tasks import prompt_rows
 
     rows = prompt_rows(read_task_set(task_set(wildcards)))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
