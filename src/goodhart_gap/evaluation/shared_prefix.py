@@ -12,7 +12,6 @@ The model is not altered: transformers lets attention be computed by a registere
 a cache object to keep keys and values. Ours does both.
 """
 
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -24,6 +23,9 @@ NAME = "goodhart_shared_prefix"
 
 _STEPS_AT_ONCE = 64
 """Generated positions by which the storage grows."""
+
+_LENGTH_STEP = 32
+"""Prompts are padded to a multiple of this, and those of one padded length attended to together."""
 
 
 def is_supported(config: PretrainedConfig, longest: int) -> bool:
@@ -53,6 +55,7 @@ class SharedPrefixCache:
     def __init__(self, layers: int) -> None:
         self.layers = layers
         self.prompts: list[list[tuple[Tensor, Tensor]]] = []
+        self.groups: list[_Group] = []
         self.prompt_of_row = torch.empty(0, dtype=torch.int64)
         self.steps = 0
         self.keys: list[Tensor] = []
@@ -66,10 +69,12 @@ class SharedPrefixCache:
         """Begin generation with one row for each entry of `prompt_of_row`, sorted, int64 [rows]."""
         self.prompt_of_row = prompt_of_row
         self.steps = 0
+        self.groups = _grouped(self.prompts)
         key = self.prompts[0][0][0]
         shape = (len(prompt_of_row), key.shape[1], 0, key.shape[3])
         self.keys = [layer[0].new_empty(shape) for layer in self.prompts[0]]
         self.values = [layer[1].new_empty(shape) for layer in self.prompts[0]]
+        self.prompts = []
         self._arrange()
 
     def advance(self) -> None:
@@ -120,35 +125,101 @@ class SharedPrefixCache:
         return merged.reshape(rows, heads, 1, width)
 
     def _arrange(self) -> None:
-        """Lay the rows out as prompts x slots, so that a prompt serves its rows in one product."""
-        prompts, counts = torch.unique_consecutive(self.prompt_of_row, return_counts=True)
-        self.active = prompts.tolist()
-        self.bounds = [0, *counts.cumsum(0).tolist()]
+        """Lay the rows of each group out as prompts x slots, as many slots as the fullest has."""
+        rows_of: dict[int, list[int]] = {}
+        for row, prompt in enumerate(self.prompt_of_row.tolist()):
+            rows_of.setdefault(prompt, []).append(row)
+        for group in self.groups:
+            group.arrange(rows_of)
+        self.groups = [group for group in self.groups if group.members]
 
     def _attend_to_prompts(self, query: Tensor, layer: int, scale: float) -> tuple[Tensor, Tensor]:
-        _, kv_heads, group, width = query.shape
+        _, kv_heads, shared, width = query.shape
         result, logs = torch.empty_like(query), query.new_empty(query.shape[:3], dtype=torch.float)
-        for prompt, (start, end) in zip(self.active, pairwise(self.bounds), strict=True):
-            key, value = self.prompts[prompt][layer]
-            stacked = query[start:end].transpose(0, 1).reshape(1, kv_heads, -1, width)
-            part, log = attention(stacked, key, value, scale)
-            result[start:end] = part.view(kv_heads, end - start, group, width).transpose(0, 1)
-            logs[start:end] = log.view(kv_heads, end - start, group).transpose(0, 1)
+        for group in self.groups:
+            prompts, slots = group.layout.shape
+            stacked = query[group.layout].transpose(1, 2).reshape(prompts, kv_heads, -1, width)
+            mask = group.mask.expand(prompts, 1, slots * shared, -1)
+            part, log = attention(stacked, *group.layers[layer], scale, mask)
+            part = part.view(prompts, kv_heads, slots, shared, width).transpose(1, 2)
+            log = log.view(prompts, kv_heads, slots, shared).transpose(1, 2)
+            result[group.rows] = part.flatten(0, 1)[group.taken]
+            logs[group.rows] = log.flatten(0, 1)[group.taken]
         return result, logs
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Return softmax(q k^T scale) v and the log-sum-exp; every query sees every key.
+class _Group:
+    """Prompts of one padded length: keys and values [prompts, heads, length, width] a layer."""
 
-    All arguments [batch, heads, positions, width]; the results [batch, heads, queries, width], and
-    float32 [batch, heads, queries].
+    def __init__(self, members: list[int], layers: list[tuple[Tensor, Tensor]], mask: Tensor):
+        self.members, self.layers, self.mask = members, layers, mask
+        self.layout = self.rows = self.taken = torch.empty(0, dtype=torch.int64)
+
+    def arrange(self, rows_of: dict[int, list[int]]) -> None:
+        """Drop prompts without rows; lay out the rows of the others, free slots repeating one."""
+        kept = [place for place, prompt in enumerate(self.members) if prompt in rows_of]
+        if len(kept) < len(self.members):
+            index = torch.tensor(kept, dtype=torch.int64, device=self.mask.device)
+            self.members = [self.members[place] for place in kept]
+            self.layers = [(key[index], value[index]) for key, value in self.layers]
+            self.mask = self.mask[index]
+        if not self.members:
+            return
+        rows = [rows_of[prompt] for prompt in self.members]
+        slots = max(map(len, rows))
+        device = self.mask.device
+        self.layout = torch.tensor(
+            [own + own[:1] * (slots - len(own)) for own in rows], device=device
+        )
+        self.rows = torch.tensor([row for own in rows for row in own], device=device)
+        self.taken = torch.tensor(
+            [place * slots + slot for place, own in enumerate(rows) for slot in range(len(own))],
+            device=device,
+        )
+
+
+def _grouped(prompts: list[list[tuple[Tensor, Tensor]]]) -> list[_Group]:
+    """Stack prompts of equal padded length; what is padded is masked out."""
+    lengths = [layers[0][0].shape[2] for layers in prompts]
+    padded = [-(-length // _LENGTH_STEP) * _LENGTH_STEP for length in lengths]
+    groups = []
+    for width in sorted(set(padded)):
+        members = [prompt for prompt, wide in enumerate(padded) if wide == width]
+        sample = prompts[members[0]][0][0]
+        mask = sample.new_zeros(len(members), 1, 1, width)
+        for place, prompt in enumerate(members):
+            mask[place, :, :, lengths[prompt] :] = float("-inf")
+        layers = [
+            (
+                torch.cat([_padded(prompts[prompt][layer][0], width) for prompt in members]),
+                torch.cat([_padded(prompts[prompt][layer][1], width) for prompt in members]),
+            )
+            for layer in range(len(prompts[0]))
+        ]
+        groups.append(_Group(members, layers, mask))
+    return groups
+
+
+def _padded(tensor: Tensor, width: int) -> Tensor:
+    return torch.nn.functional.pad(tensor, (0, 0, 0, width - tensor.shape[2]))
+
+
+def attention(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return softmax(q k^T scale + mask) v and the log-sum-exp.
+
+    All arguments [batch, heads, positions, width], the mask [batch, 1, queries, keys]; the results
+    [batch, heads, queries, width], and float32 [batch, heads, queries].
     """
     if query.device.type == "cpu":
         result, log = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            query, key, value, scale=scale
+            query, key, value, attn_mask=mask, scale=scale
         )
         return result, log
     scores = torch.matmul(query, key.transpose(-1, -2)).float() * scale
+    if mask is not None:
+        scores = scores + mask
     log = torch.logsumexp(scores, dim=-1)
     return torch.matmul(torch.exp(scores - log.unsqueeze(-1)).to(value.dtype), value), log
 
