@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
+from goodhart_gap.calibration.decoding import prepare_decoding
 from goodhart_gap.calibration.progress import Progress
 from goodhart_gap.errors import GoodhartError
 
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 
 _SENTINEL = "3f1c9a"
 _SEQUENCES_AT_ONCE = 128
-_GROWTH = 64
 
 
 def conversation_prefix(tokenizer: Any) -> list[int]:
@@ -72,8 +70,7 @@ def _sample_batch(
     uniforms = uniforms.to(model.device)
     tokens = torch.empty(rows, len(prefix) + steps, dtype=torch.int64, device=model.device)
     tokens[:, : len(prefix)] = torch.tensor(prefix)
-    cache = DynamicCache(config=model.config)
-    cache.layers = [_GrowingLayer() if type(x) is DynamicLayer else x for x in cache.layers]
+    cache = prepare_decoding(model)
     # The prefix is the same in every row, so it is run in one.
     logits = model(input_ids=tokens[:1, : len(prefix)], past_key_values=cache).logits[:, -1]
     logits = logits.expand(rows, -1)
@@ -105,40 +102,3 @@ def _uniforms(seed: int, sequence: int, count: int) -> torch.Tensor:
     digest = hashlib.sha256(f"{seed} calibration {sequence}".encode()).digest()
     generator = numpy.random.Generator(numpy.random.Philox(key=int.from_bytes(digest[:16])))
     return torch.from_numpy(generator.random(count, dtype=numpy.float32))
-
-
-class _GrowingLayer(DynamicLayer):
-    """Keys and values of one block, in storage that grows by `_GROWTH` positions at a time.
-
-    The parent class copies all of them for every new token.
-    """
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-            self._stored_keys, self._stored_values = key_states[:, :, :0], value_states[:, :, :0]
-        used = self.get_seq_length()
-        total = used + key_states.shape[-2]
-        if total > self._stored_keys.shape[-2]:
-            self._stored_keys = _grown(self._stored_keys, used, total + _GROWTH)
-            self._stored_values = _grown(self._stored_values, used, total + _GROWTH)
-        self._stored_keys[:, :, used:total] = key_states
-        self._stored_values[:, :, used:total] = value_states
-        self.keys = self._stored_keys[:, :, :total]
-        self.values = self._stored_values[:, :, :total]
-        return self.keys, self.values
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        self._stored_keys = self._stored_keys.repeat_interleave(repeats, dim=0)
-        self._stored_values = self._stored_values.repeat_interleave(repeats, dim=0)
-        used = self.get_seq_length()
-        self.keys, self.values = self._stored_keys[:, :, :used], self._stored_values[:, :, :used]
-
-
-def _grown(tensor: torch.Tensor, used: int, room: int) -> torch.Tensor:
-    rows, heads, _, width = tensor.shape
-    grown = tensor.new_empty(rows, heads, room, width)
-    grown[:, :, :used] = tensor[:, :, :used]
-    return grown

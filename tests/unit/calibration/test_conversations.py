@@ -12,6 +12,7 @@ from goodhart_gap.calibration.conversations import (
     draw,
     sample_conversations,
 )
+from goodhart_gap.calibration.decoding import packed_attention
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.assembly import assemble_model, base_weights
 from tests.tiny_models import FAMILIES
@@ -90,3 +91,17 @@ def test_the_end_of_a_turn_does_not_end_a_sequence(bases: Folders) -> None:
 def test_a_prefix_that_leaves_no_room_is_refused(bases: Folders) -> None:
     with pytest.raises(GoodhartError, match="sequence_length = 4: the chat template alone has 5"):
         sample_conversations(load(bases("llama")), [1] * 5, sequences=1, length=4, seed=0)
+
+
+@pytest.mark.parametrize(("heads", "key_heads"), [(9, 3), (4, 4), (4, 1)])
+def test_packed_heads_attend_as_they_would_apart(heads: int, key_heads: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    query = torch.randn(5, heads, 1, 8, generator=generator)
+    key, value = (torch.randn(5, key_heads, 33, 8, generator=generator) for _ in range(2))
+    output, _ = packed_attention(torch.nn.Module(), query, key, value, None, scaling=0.3)
+    apart = [
+        torch.softmax(query[:, h] @ key[:, h * key_heads // heads].mT * 0.3, dim=-1)
+        @ value[:, h * key_heads // heads]
+        for h in range(heads)
+    ]
+    torch.testing.assert_close(output, torch.stack(apart, dim=2))
