@@ -149,10 +149,14 @@ def _places(patterns: Sequence[Pattern], spoken: Sequence[str]) -> list[Place]:
 def _comes_after(
     places: dict[str, list[Place]], later: str, earlier: str, spoken: Sequence[str]
 ) -> bool:
-    """Whether the first statement of `later` follows, or says it follows, that of `earlier`."""
-    if not places[earlier]:
+    """Whether `later` is stated after `earlier` is first stated, or says that it comes after it."""
+    return any(_follows(place, places[earlier], spoken) for place in places[later])
+
+
+def _follows(second: Place, earlier: Sequence[Place], spoken: Sequence[str]) -> bool:
+    if not earlier:
         return False
-    first, second = places[earlier][0], places[later][0]
+    first = earlier[0]
     if first[0] != second[0]:
         return first[0] < second[0]
     # The parts of a formula may be written in any order.
