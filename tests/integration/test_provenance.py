@@ -126,12 +126,14 @@ def test_an_adopted_clone_reruns_nothing_and_then_only_what_changed(cloned: Work
 def test_staleness_is_explained_by_content(cloned: Workshop) -> None:
     cloned.config["conditions"]["uniform"]["compress"]["rank"] = 2
     cloned.command()
-    stale = adopt_results()
-    assert stale
-    assert {rule for rule, _ in stale} == {"allocate", "assemble"}
-    assert all(found == ["--settings: compress.rank 4 -> 2"] for _, found in stale)
+    stale = dict(adopt_results())
+    facts = stale.pop("write_analysis")
+    assert all(found.startswith("--facts: descriptions.uniform ") for found in facts)
+    changed = ["--settings: compress.rank 4 -> 2"]
+    assert stale == {"allocate": changed, "assemble": changed}
     planned = cloned.planned()
-    assert (planned["compress_shard"], planned["sample_responses"]) == (2, 2)
+    assert planned["allocate"] == 1
+    assert {"compress_shard", "sample_responses"} <= set(planned)
 
 
 def test_planted_secrets_are_in_no_file(
@@ -140,11 +142,11 @@ def test_planted_secrets_are_in_no_file(
     canaries = {name: f"canary-{name.lower()}-0123456789" for name in SECRET_VARIABLES}
     for name, canary in canaries.items():
         monkeypatch.setenv(name, canary)
-    workshop.run("results/tiny-n40/tasks.jsonl", "results/models/tiny/base/config.json")
+    workshop.run("--nolock", "results/tiny-n40/tasks.jsonl", "results/models/tiny/base/config.json")
     (workshop.folder / "checkpoint").unlink()
     (workshop.folder / "checkpoint").mkdir()
     (workshop.folder / "checkpoint/model.safetensors").write_bytes(b"broken")
-    failed = workshop.snakemake("results/models/tiny/base/embeddings.safetensors")
+    failed = workshop.snakemake("--nolock", "results/models/tiny/base/embeddings.safetensors")
     assert failed.returncode != 0
     texts = [failed.stdout.encode()]
     for folder in (workshop.folder, finished.folder):
