@@ -102,9 +102,7 @@ def both(p: P) -> set[str]:
 
 
 def one_only(p: P) -> set[str]:
-    return {
-        str(n) for n in range(200) if p["a"] <= n <= p["b"] and (n < p["c"] or n > p["d"])
-    }
+    return {str(n) for n in range(200) if p["a"] <= n <= p["b"] and (n < p["c"] or n > p["d"])}
 
 
 def net_price_of_days(p: P) -> F:
@@ -134,9 +132,7 @@ SOLVERS: dict[str, Callable[[P], Any]] = {
     "tax_on_the_gain": lambda p: p["paid"] + (p["sold"] - p["paid"]) * (1 - F(p["tax"], 100)),
     "there_and_back_in_currency": lambda p: p["dollars"] - F(p["spent"]) / F(str(p["rate"])),
     "change_from_a_note": lambda p: p["note"] - sum([p["price"]] * p["count"]),
-    "two_kinds_of_ticket": lambda p: sum(
-        [p["adult"]] * p["adults"] + [p["child"]] * p["children"]
-    ),
+    "two_kinds_of_ticket": lambda p: sum([p["adult"]] * p["adults"] + [p["child"]] * p["children"]),
     "three_for_two": lambda p: sum(p["price"] for loaf in range(p["loaves"]) if loaf % 3 != 2),
     "cheaper_pack": lambda p: F(p["small_price"], p["small"]) - F(p["large_price"], p["large"]),
     "membership_pays": lambda p: next(
@@ -179,24 +175,24 @@ SOLVERS: dict[str, Callable[[P], Any]] = {
         m for m in range(1, 999) if m * p["inflow"] - m * p["outflow"] >= p["volume"]
     ),
     "workers_and_days": lambda p: F(p["days"]) * F(p["workers"], p["new"]),
-    "area_of_a_frame": lambda p: p["a"] * p["b"]
-    - 2 * p["edge"] * (p["a"] + p["b"])
-    + 4 * p["edge"] ** 2,
+    "area_of_a_frame": lambda p: (
+        p["a"] * p["b"] - 2 * p["edge"] * (p["a"] + p["b"]) + 4 * p["edge"] ** 2
+    ),
     "fence_of_a_garden": lambda p: (p["a"] + p["a"] + p["b"] + p["b"]) * p["price"],
     "tiles_on_a_floor": lambda p: F(p["width"] * p["length"], p["tile"] ** 2),
     "box_of_water": lambda p: F(p["a"], 10) * F(p["b"], 10) * F(p["c"], 10),
-    "side_of_a_field": lambda p: p["length"] * next(
-        w for w in range(999) if w + w + p["length"] + p["length"] == p["perimeter"]
+    "side_of_a_field": lambda p: (
+        p["length"]
+        * next(w for w in range(999) if w + w + p["length"] + p["length"] == p["perimeter"])
     ),
     "outfits": lambda p: len(
         list(product(range(p["shirts"]), range(p["trousers"]), range(p["hats"])))
     ),
     "handshakes": lambda p: len(list(combinations(range(p["people"]), 2))),
     "seats_in_growing_rows": lambda p: list(range(p["first"], 999, p["more"]))[p["rows"] - 1],
-    "either_language": lambda p: (p["french"] - p["both"])
-    + (p["german"] - p["both"])
-    + p["both"]
-    + p["neither"],
+    "either_language": lambda p: (
+        (p["french"] - p["both"]) + (p["german"] - p["both"]) + p["both"] + p["neither"]
+    ),
     "legs_in_a_yard": lambda p: sum([2] * p["hens"] + [4] * p["goats"]) - sum([4] * p["away"]),
     # time zones
     "zone_behind": lambda p: shift(p["now"], hours=-p["diff"]),
@@ -241,15 +237,11 @@ SOLVERS: dict[str, Callable[[P], Any]] = {
     "appointments_in_a_morning": lambda p: show(
         [at(p["start"]) + timedelta(minutes=p["each"] * n) for n in range(99)][p["patient"] - 1]
     ),
-    "slots_in_a_window": lambda p: len(
-        range(p["start"], p["end"] - p["slot"] + 1, p["slot"])
-    ),
+    "slots_in_a_window": lambda p: len(range(p["start"], p["end"] - p["slot"] + 1, p["slot"])),
     "order_of_dependent_jobs": lambda p: p["names"],
     "shared_oven": oven,
     "first_to_finish": first_to_finish,
-    "train_connection": lambda p: shift(
-        p["leave"], minutes=p["ride"] + p["change"] + p["second"]
-    ),
+    "train_connection": lambda p: shift(p["leave"], minutes=p["ride"] + p["change"] + p["second"]),
     # time
     "end_of_a_film": lambda p: shift(p["start"], minutes=p["run"]),
     "minutes_between": lambda p: minutes(p["start"], p["end"]),

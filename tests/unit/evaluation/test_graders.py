@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 from goodhart_gap.evaluation import legacy
 from goodhart_gap.evaluation.acceptance import FILLER, cases, surface_forms, swapped
 from goodhart_gap.evaluation.tasks import Task
-from goodhart_gap.evaluation.validation import concepts_grader
+from goodhart_gap.evaluation.validation import (
+    concepts_grader,
+    corrected_rate,
+    gate_shortfalls,
+    rates,
+    read_gold,
+    validate,
+)
+from goodhart_gap.files import read_jsonl
 from tests.unit.evaluation.conftest import ROOT
 
 IDS = [
@@ -117,3 +126,29 @@ def test_legacy_flaws_are_kept(original: dict[str, Task]) -> None:
     refusal = "No definitive answer can be given, although Dan beat Amy."
     assert legacy.executes(original["ranking_update"], refusal)
     assert not concepts_grader(original["ranking_update"], "execution", refusal, False)
+
+
+def test_gold_set(original: dict[str, Task]) -> None:
+    """What is claimed of the graders: execution passes its gate; explanation lacks positives."""
+    rows = read_gold(read_jsonl(ROOT / "config/gold/original-20.jsonl"))
+    assert len(rows) >= 200
+    assert len({row.condition for row in rows}) >= 2
+    table = {(row["grader"], row["set"], row["role"]): row for row in validate(original, rows)}
+    ours = table["concepts", "gold", "execution"]
+    assert ours["kappa"] >= 0.7
+    assert ours["sensitivity"] >= 0.9
+    assert ours["specificity"] >= 0.9
+    assert table["concepts", "gold", "explanation"]["specificity"] >= 0.9
+    for role in ("execution", "explanation"):
+        assert table["concepts", "suite", role]["wrongly_accepted"] == 0
+        assert table["concepts", "suite", role]["wrongly_rejected"] == 0
+        assert table["legacy", "gold", role]["kappa"] < 0.7
+    assert gate_shortfalls(table.values(), "legacy")
+
+
+def test_rates_by_hand() -> None:
+    sensitivity, specificity, kappa = rates(np.array([40, 10, 5, 45]))
+    assert (sensitivity, specificity) == (0.9, 0.8)
+    assert kappa == pytest.approx(0.7)
+    assert corrected_rate(0.55, 0.9, 0.8) == pytest.approx(0.5)
+    assert np.isnan(corrected_rate(0.5, 0.5, 0.5))
