@@ -1,6 +1,6 @@
 """Error, perplexity, time, memory and measured bits of every way to compress a model.
 
-    python benchmarks/quality.py --base results/models/smollm2-135m/base \
+    python -m benchmarks.quality --base results/models/smollm2-135m/base \
         --calibration results/models/smollm2-135m/calibration --bits 2 3 4
 
 Prints a table and writes it as CSV. Each row compresses every matrix (or those of `--blocks`) in a
@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from benchmarks import paper_caldera
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-import paper_caldera
 from goodhart_gap.compression.accounting import stored_bytes
 from goodhart_gap.compression.caldera import compress_matrix
 from goodhart_gap.compression.fidelity import measure
