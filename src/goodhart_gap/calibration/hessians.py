@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 SPLITS = ("train", "held_out")
 
-_TOKENS_AT_ONCE = 8192
+_TOKENS_AT_ONCE = 4096
 _TILE = 256
 _HEADER_BYTES_PER_MODULE = 1024
 
