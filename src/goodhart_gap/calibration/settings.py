@@ -10,11 +10,12 @@ class CalibrationSettings(Settings):
 
     source: str = Field(default="self", pattern=r"^(self|(file|hf):.+)$")
     """`self` (conversations the model samples itself; needs the whole model in memory),
-    `file:{text file}` or `hf:{data set}` (`hf:{owner}/{name}#{configuration}`, its `text` column)."""
+    `file:{text file}` or `hf:{data set}` (the `text` column of `{owner}/{name}#{configuration}`)."""
 
+    # 28k train tokens in place of the default 19k lower the held-out error of SmolLM2's widest
+    # layers (down_proj, 4 bits, block 1) by 2 %, of all others by less than 1 %, for half more time.
     sequences: int = Field(default=112, gt=1)
-    """Number of calibration sequences. At the default size the widest layers of a 135M model lose
-    2 % in held-out error to half as many tokens again, all others less than 1 %."""
+    """Number of calibration sequences."""
 
     sequence_length: int = Field(default=192, gt=1)
     """Tokens in a calibration sequence."""
