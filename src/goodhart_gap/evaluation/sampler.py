@@ -7,10 +7,11 @@ leave the batch. What holds, and is tested:
 
 - A draw is keyed by (seed, task, run, role, step), never by the batch (`randomness`).
 - The shapes a response is computed in follow from the response alone (`shared_prefix`), except the
-  number of rows of the matrix products. Where the CPU's kernels treat rows independently (oneDNN
-  with AVX512-bf16 or AVX512, the machines we could test) a response is byte for byte the same in
-  every batch. Elsewhere rounding may depend on the batch, and a token that is decided within
-  rounding error may differ; the same chunk on the same machine always gives the same bytes.
+  number of rows of the matrix products, which never falls under `_FEWEST_ROWS`. Where kernels treat
+  rows independently (seen with oneDNN on a CPU with AVX512-bf16, in bfloat16) a response is byte
+  for byte the same in every batch and for one thread or two. Elsewhere rounding may depend on the
+  batch, and a token that is decided within rounding error may differ; the same chunk under the same
+  settings on the same machine gives the same bytes.
 - Between machines, kernels and library versions rounding differs, and nothing is promised.
 """
 
@@ -32,6 +33,10 @@ from goodhart_gap.evaluation.sampling_settings import SamplingSettings
 log = logging.getLogger(__name__)
 
 _REPORT_EVERY_S = 10.0
+_FEWEST_ROWS = 8
+"""Rows of a forward pass, at least: for a row or two the kernels take another path and round
+otherwise, so the last responses of a batch would depend on what else had been in it."""
+
 _COMPACT_SHARE = 1 / 16
 """Rows are dropped when at least this share of them is finished: dropping copies the cache."""
 
@@ -164,7 +169,8 @@ class _Generator:
         ).tolist()
         for row, token in zip(rows, tokens, strict=True):
             response = self.rows[row]
-            if response.stop_reason == "eos":
+            # A finished row may stay to fill the batch, and a row may fill it more than once.
+            if response.stop_reason == "eos" or len(response.tokens) > self.step:
                 continue
             if token in self.stop:
                 response.stop_reason = "eos"
@@ -203,12 +209,19 @@ def _generate_shared(model: Any, encoded: list[list[int]], generator: _Generator
         lengths = torch.tensor([len(ids) for ids in encoded], device=device)
         positions = lengths.repeat_interleave(runs)
         rows = list(range(len(generator.rows)))
+        if len(rows) < _FEWEST_ROWS:
+            rows += [rows[-1]] * (_FEWEST_ROWS - len(rows))
+            index = torch.tensor(rows, device=device)
+            logits, positions = logits[index], positions[index]
+            prompt_of_row = prompt_of_row[index]
         tokens = torch.tensor(generator.choose(logits, rows), device=device)
         cache.start(prompt_of_row)
         for _ in range(1, generator.settings.max_new_tokens):
             kept = [place for place, row in enumerate(rows) if not generator.is_done(row)]
             if not kept:
                 break
+            done = [place for place, row in enumerate(rows) if generator.is_done(row)]
+            kept = sorted(kept + done[: max(0, _FEWEST_ROWS - len(kept))])
             if len(rows) - len(kept) >= max(1, _COMPACT_SHARE * len(rows)):
                 index = torch.tensor(kept, device=device)
                 cache.keep(index)
