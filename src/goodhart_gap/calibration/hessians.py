@@ -54,7 +54,7 @@ def first_activations(decoder: Decoder, tokens: Path, embeddings: Path) -> dict[
     """Return the input of block 0 for both splits, [sequences, length, width]."""
     with WeightFile(embeddings) as weights:
         return {
-            split: decoder.embed(ids.to(torch.int64), weights).clone()
+            split: decoder.embed(ids.to(torch.int64), weights).to("cpu", copy=True)
             for split, ids in load_file(tokens).items()
         }
 

@@ -25,3 +25,9 @@ class CalibrationSettings(Settings):
 
     seed: int = 42
     """Seed of the sampled conversations, or of the choice of passages."""
+
+    keep_hessians: bool = True
+    """Keep the Hessians on disk, so that a changed condition is compressed again from them alone.
+    Set it to `false` for large models, whose Hessians outweigh their weights: they are then deleted
+    once every condition is compressed, and accumulated again (as is every condition's compression)
+    when one condition changes."""
