@@ -46,13 +46,14 @@ rule accumulate_hessians:
         weights=rules.fetch_shard.output.weights,
         fingerprint=rules.fetch_shard.output.fingerprint,
     output:
-        hessians=temp("<results>/models/{model}/calibration/hessians/{shard}.safetensors"),
+        hessians="<results>/models/{model}/calibration/hessians/{shard}.safetensors",
         after=temp("<results>/models/{model}/calibration/activations/{shard}.safetensors"),
     log:
         "<logs>/accumulate_hessians/{model}/{shard}.log",
     benchmark:
         "<benchmarks>/accumulate_hessians/{model}/{shard}.jsonl"
     wildcard_constraints:
+        model=models_that_keep(hessians=True),
         shard=BLOCK_SHARD_PATTERN,
     conda:
         "../environment.yaml"
@@ -61,6 +62,7 @@ rule accumulate_hessians:
         mem_mb=4000,
         runtime=120,
     params:
+        hessians="--hessians",
         precedes=precedes_flag,
         code=code_digest("accumulate_hessians"),
     message:
@@ -69,4 +71,18 @@ rule accumulate_hessians:
         "python scripts/accumulate_hessians.py --config {input.config} --tokens {input.tokens}"
         " {params.precedes} {input.precedes} --weights {input.weights}"
         " --fingerprint {input.fingerprint} --shard {wildcards.shard} --threads {threads}"
-        " --hessians {output.hessians} --after {output.after} 2>&1 | tee {log}"
+        " {params.hessians} {output.hessians} --after {output.after} 2>&1 | tee {log}"
+
+
+# Hessians that outweigh the model they belong to live only until every condition is compressed.
+use rule accumulate_hessians as accumulate_passing_hessians with:
+    output:
+        hessians=temp("<results>/models/{model}/calibration/hessians/{shard}.safetensors"),
+        after=temp("<results>/models/{model}/calibration/activations/{shard}.safetensors"),
+    wildcard_constraints:
+        model=models_that_keep(hessians=False),
+        shard=BLOCK_SHARD_PATTERN,
+    params:
+        hessians="--passing-hessians",
+        precedes=precedes_flag,
+        code=code_digest("accumulate_hessians"),

@@ -65,8 +65,8 @@ def model_settings(wildcards):
 
 
 def calibration_settings(wildcards):
-    """JSON of CalibrationSettings."""
-    return model_of(wildcards).calibration.model_dump_json()
+    """JSON of CalibrationSettings; whether files are kept does not change what is in them."""
+    return model_of(wildcards).calibration.model_dump_json(exclude={"keep_hessians"})
 
 
 def condition_settings(wildcards):

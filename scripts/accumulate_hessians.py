@@ -18,7 +18,8 @@ script.input("--weights")
 script.input("--fingerprint")
 script.value("--shard")
 script.value("--threads", int)
-script.output("--hessians", temporary=True)
+script.output("--hessians", optional=True)
+script.output("--passing-hessians", optional=True, temporary=True)
 script.output("--after", temporary=True)
 
 
@@ -30,7 +31,7 @@ def main(args: argparse.Namespace) -> None:
         embeddings=args.embeddings,
         before=args.before,
         weights=args.weights,
-        hessians=args.hessians,
+        hessians=args.hessians or args.passing_hessians,
         after=args.after,
     )
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,6 +1,18 @@
 """Input and params functions of calibration."""
 
+import re
+
 from goodhart_gap.models.shards import BLOCK_SHARD_PATTERN, EMBEDDINGS, preceding_shard
+
+
+def models_that_keep(hessians):
+    """Regular expression of the models whose Hessians are kept, or of those whose are not."""
+    names = [
+        re.escape(name)
+        for name, model in CONFIG.models.items()
+        if model.calibration.keep_hessians == hessians
+    ]
+    return "|".join(names) or "(?!)"
 
 
 def shards_to_sample_from(wildcards):

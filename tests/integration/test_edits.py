@@ -103,7 +103,7 @@ EDITS: dict[str, tuple[Callable[[Workshop], None], set[str]]] = {
     "the seed": (other_seed, SAMPLING),
     "the rank of one condition": (
         lower_rank,
-        {"allocate", "accumulate_hessians", "compress_shard", "assemble", *SAMPLING},
+        {"allocate", "compress_shard", "assemble", *SAMPLING},
     ),
     "code of the grader": (append("src/goodhart_gap/evaluation/answers.py", "X = 1\n"), SCORING),
     "a figure's colour": (

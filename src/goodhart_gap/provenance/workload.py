@@ -224,6 +224,7 @@ _WORK = {
     "fetch_shard": _fetch_shard,
     "calibration_tokens": _calibration_tokens,
     "accumulate_hessians": _accumulate_hessians,
+    "accumulate_passing_hessians": _accumulate_hessians,
     "compress_shard": _compress_shard,
     "sample_responses": _sample_responses,
 }
