@@ -35,7 +35,7 @@ def draw_forest(rows: list[dict[str, Any]], margin: float) -> Figure:
                 label=condition,
             )
         axes.set_yticks(range(len(labels)), [label.replace(", ", "\n") for label in labels])
-        axes.invert_yaxis()
+        axes.set_ylim(len(labels) - 0.5, -0.5)
         axes.set_xlabel("change against the baseline (percentage points)")
         figure.legend(loc="outside upper center", ncols=len(conditions) + 1, frameon=False)
     return figure
