@@ -1,24 +1,6 @@
 """Input and params functions of documents."""
 
-
-def condition_description(settings):
-    """One line about what a condition does to the model, from its settings."""
-    if settings.compress is None:
-        return "the base model as it is"
-    matrix, protect = settings.compress, settings.protect
-    parts = [
-        f"{matrix.method}, {matrix.bits} bit in groups of {matrix.group_size}",
-        f"rank {matrix.rank} at {matrix.factor_bits} bit" if matrix.rank else "no low-rank part",
-    ]
-    left_out = [
-        f"the {end} {count} blocks"
-        for end, count in (("first", protect.first), ("last", protect.last))
-        if count
-    ]
-    if protect.blocks:
-        left_out.append("blocks " + ", ".join(map(str, protect.blocks)))
-    left_out.extend(f"modules {pattern}" for pattern in protect.patterns)
-    return ", ".join(parts) + (f"; not compressed: {', '.join(left_out)}" if left_out else "")
+from goodhart_gap.config.describe import describe_condition
 
 
 def experiment_facts(wildcards):
@@ -35,7 +17,7 @@ def experiment_facts(wildcards):
         facts |= experiment.sampling.model_dump(include={"temperature", "top_p", "max_new_tokens"})
         facts["grader"] = experiment.grading.grader
         facts["descriptions"] = {
-            name: condition_description(CONFIG.conditions[name]) for name in experiment.conditions
+            name: describe_condition(CONFIG.conditions[name]) for name in experiment.conditions
         }
     else:
         facts |= experiment.model_dump(include={"temperature", "top_p", "max_new_tokens", "record"})

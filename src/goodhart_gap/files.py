@@ -70,6 +70,7 @@ def read_jsonl(path: Path) -> list[Any]:
                 rows.append(json.loads(line))
             except json.JSONDecodeError as error:
                 raise GoodhartError(
-                    f"{path}: line {number} is not valid JSON ({error.msg}); delete the file and rerun."
+                    f"{path}: line {number} is not valid JSON ({error.msg}); "
+                    "delete the file and rerun."
                 ) from error
     return rows

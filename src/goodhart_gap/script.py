@@ -34,7 +34,6 @@ from goodhart_gap.provenance.record import Command, Output, Recording
 from goodhart_gap.provenance.redaction import redact_streams
 from goodhart_gap.settings import Settings
 
-
 HINTS = frozenset({"--threads", "--device"})
 """Values that may differ from machine to machine without making a result stale."""
 

@@ -1,0 +1,30 @@
+"""A condition's settings as one line of prose, for documents."""
+
+from collections.abc import Iterator
+
+from goodhart_gap.compression.settings import ConditionSettings, Protection
+
+
+def describe_condition(settings: ConditionSettings) -> str:
+    """Return what a condition does to the model."""
+    matrix = settings.compress
+    if matrix is None:
+        return "the base model as it is"
+    parts = [f"{matrix.method}, {matrix.bits} bit in groups of {matrix.group_size}"]
+    if matrix.codebook != "scalar":
+        parts = [f"{matrix.method}, {matrix.bits} bit by the {matrix.codebook} codebook"]
+    if matrix.method in ("caldera", "svd-residual"):
+        low_rank = f"rank {matrix.rank} at {matrix.factor_bits} bit"
+        parts.append(low_rank if matrix.rank else "no low-rank part")
+    left_out = ", ".join(_left_out(settings.protect))
+    return ", ".join(parts) + (f"; not compressed: {left_out}" if left_out else "")
+
+
+def _left_out(protect: Protection) -> Iterator[str]:
+    for end, count in (("first", protect.first), ("last", protect.last)):
+        if count:
+            yield f"the {end} {f'{count} blocks' if count > 1 else 'block'}"
+    if protect.blocks:
+        yield "blocks " + ", ".join(map(str, protect.blocks))
+    for pattern in protect.patterns:
+        yield f"modules {pattern}"
