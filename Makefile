@@ -5,10 +5,18 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 VENV := .venv
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: reproduce test check lock docs clean
+.PHONY: reproduce published validate-graders test check docs lock clean bench-sampling bench-quality
 
 reproduce: $(VENV)/installed
 	$(IN_VENV) snakemake --cores $(CORES) all
+
+# The published experiments, from their tables of facts: seconds, without a model.
+published: $(VENV)/installed
+	$(IN_VENV) snakemake --cores $(CORES) published
+
+# How well the graders judge: the acceptance suite and the gold set, ours and the original's.
+validate-graders: $(VENV)/installed
+	$(IN_VENV) snakemake --cores 1 --forcerun validate_graders -- results/smollm2-n100/tables/graders.csv
 
 test: check
 	$(IN_VENV) pytest
@@ -23,6 +31,15 @@ check: $(VENV)/installed
 # The generated parts of the documentation: config reference and JSON schemas.
 docs: $(VENV)/installed
 	$(IN_VENV) python -m goodhart_gap.config.reference
+
+bench-sampling: $(VENV)/installed
+	$(IN_VENV) snakemake --cores $(CORES) results/models/smollm2-135m/base/fingerprint.json
+	$(IN_VENV) python benchmarks/sampling.py --base results/models/smollm2-135m/base
+
+bench-quality: $(VENV)/installed
+	$(IN_VENV) snakemake --cores $(CORES) results/models/smollm2-135m/uniform-4bit/fidelity.csv
+	$(IN_VENV) python -m benchmarks.quality --base results/models/smollm2-135m/base \
+	  --calibration results/models/smollm2-135m/calibration
 
 # A fresh resolution of pyproject.toml; torch's local build tag (+cpu) is left out, so that the
 # same lock installs on machines that have another build of the same release.

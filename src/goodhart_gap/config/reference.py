@@ -2,7 +2,7 @@
 
     python -m goodhart_gap.config.reference
 
-rewrites `config/schemas/config.schema.json` and `config/README.md`; a test fails when either
+rewrites the schemas of `config/schemas/` and `config/README.md`; a test fails when one of them
 differs from what this would write.
 """
 
@@ -14,22 +14,31 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from goodhart_gap.config.schema import Config
+from goodhart_gap.evaluation.task_sets import TaskSet
 from goodhart_gap.files import write_text
 
 SCHEMA = Path("config/schemas/config.schema.json")
+TASKS_SCHEMA = Path("config/schemas/tasks.schema.json")
 PAGE = Path("config/README.md")
 DATA_FILES = ("templates/README.md.jinja",)
 
 
 def schema_text() -> str:
     """Return the JSON schema of the configuration."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Config.model_json_schema(),
-    }
+    schema = Config.model_json_schema()
     # One config file holds some of the sections; only all files together must have all of them.
     del schema["required"]
-    return json.dumps(schema, indent=2) + "\n"
+    return _as_text(schema)
+
+
+def tasks_schema_text() -> str:
+    """Return the JSON schema of a task set."""
+    return _as_text(TaskSet.model_json_schema())
+
+
+def _as_text(schema: dict[str, Any]) -> str:
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(dialect | schema, indent=2) + "\n"
 
 
 def page_text() -> str:
@@ -117,8 +126,9 @@ def _default(field: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the files."""
     write_text(SCHEMA, schema_text())
+    write_text(TASKS_SCHEMA, tasks_schema_text())
     write_text(PAGE, page_text())
 
 

@@ -12,7 +12,11 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize(
     ("file", "text"),
-    [(reference.SCHEMA, reference.schema_text), (reference.PAGE, reference.page_text)],
+    [
+        (reference.SCHEMA, reference.schema_text),
+        (reference.TASKS_SCHEMA, reference.tasks_schema_text),
+        (reference.PAGE, reference.page_text),
+    ],
 )
 def test_generated_file_is_up_to_date(file: Path, text) -> None:  # type: ignore[no-untyped-def]
     assert (ROOT / file).read_text(encoding="utf-8") == text(), "run `make docs`"
