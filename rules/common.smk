@@ -22,11 +22,11 @@ except GoodhartError as error:
     # One sentence and nothing else: a WorkflowError would print a traceback around it.
     sys.exit(f"error: {error}")
 
-# Threads that wait by spinning make jobs that share cores several times slower; waiting passively
-# costs little where they do not. Outside conda, jobs use the interpreter of this workflow, whether
-# or not its environment is activated.
+# Threads that wait by spinning for long make jobs that share cores many times slower; threads that
+# never spin make the small products of sampling slower. Outside conda, jobs use the interpreter of
+# this workflow, whether or not its environment is activated.
 SOURCES = shlex.quote(f"{workflow.basedir}/src")
-PREFIX = f"set -euo pipefail; export OMP_WAIT_POLICY=PASSIVE PYTHONPATH={SOURCES}; "
+PREFIX = f"set -euo pipefail; export GOMP_SPINCOUNT=5000 PYTHONPATH={SOURCES}; "
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     PREFIX += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 shell.prefix(PREFIX)

@@ -71,7 +71,7 @@ rule sample_responses:
         "<benchmarks>/sample_responses/{experiment}/{condition}/seed{seed}/runs{first}-{last}.jsonl"
     conda:
         "../environment.yaml"
-    threads: 2
+    threads: sampling_threads
     resources:
         mem_mb=6000,
         runtime=240,

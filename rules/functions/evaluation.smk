@@ -72,6 +72,11 @@ def model_name(wildcards):
     return experiment_of(wildcards).model
 
 
+def sampling_threads(wildcards):
+    """CPU threads of a sampling job: a setting, since the order of sums depends on it."""
+    return experiment_of(wildcards).sampling.threads
+
+
 def chunk_of_run(wildcards):
     """The responses file that holds {run}."""
     experiment = experiment_of(wildcards)

@@ -142,20 +142,18 @@ def _truncated(responses: Rows, settings: StatisticsSettings) -> Rows:
     """Conditions and roles whose share of cut responses is over the alarm."""
     seen: dict[tuple[str, str], dict[str, Any]] = {}
     for row in responses:
-        if row["truncated"] is None:
-            continue
-        share = row["truncated"] / row["responses"]
-        if share > settings.truncation_alarm:
-            seen[(row["condition"], row["role"])] = row | {"share": share}
+        share = row["truncated_share"]
+        if share is not None and share > settings.truncation_alarm:
+            seen[(row["condition"], row["role"])] = row
     return list(seen.values())
 
 
 def _unread(responses: Rows, settings: StatisticsSettings) -> Rows:
     """Conditions whose share of answers that could not be read is over the alarm."""
     return [
-        row | {"share": row["count"] / row["responses"]}
+        row
         for row in where(responses, role="execution", status="unparsed")
-        if row["count"] / row["responses"] > settings.truncation_alarm
+        if row["share"] > settings.truncation_alarm
     ]
 
 

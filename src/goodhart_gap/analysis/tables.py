@@ -79,8 +79,8 @@ def count_table(
 def response_table(outcomes: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
     """Length, truncation and status of responses: a row a condition, role and status.
 
-    `truncated`, `mean_tokens` and `mean_characters` describe all responses of the condition and
-    role and are blank where the outcomes do not record them.
+    `truncated`, its share and the means describe all responses of the condition and role and are
+    blank where the outcomes do not record them; `share` is that of the status.
     """
     rows = []
     for condition, group in _by_condition(outcomes, conditions):
@@ -91,13 +91,17 @@ def response_table(outcomes: pd.DataFrame, conditions: Sequence[str]) -> pd.Data
                 "condition": condition,
                 "role": role,
                 "responses": len(group),
-                "truncated": _total(truncated),
+                "truncated": (cut := _total(truncated)),
+                "truncated_share": None if cut is None else cut / len(group),
                 "mean_tokens": _mean(tokens),
                 "mean_characters": None if characters is None else _mean(characters),
             }
             statuses = group[status_column].fillna("not recorded").value_counts()
             for status in sorted(statuses.index):
-                rows.append(shared | {"status": status, "count": int(statuses[status])})
+                count = int(statuses[status])
+                rows.append(
+                    shared | {"status": status, "count": count, "share": count / len(group)}
+                )
     return pd.DataFrame(rows)
 
 

@@ -28,6 +28,7 @@ class SamplingSettings(Settings):
     batch_size: int = Field(default=256, gt=0)
     """Responses generated together, at most (but always whole prompts): bounds the memory."""
 
-    threads: int = Field(default=2, gt=0)
-    """CPU threads of a matrix product. Part of the settings, not of the machine or `--cores`, so
+    threads: int = Field(default=1, gt=0)
+    """CPU threads of a matrix product; one a job and several jobs at once is the faster way to use
+    several cores. Part of the settings, not of the machine or `--cores`, so
     that the order in which sums are taken, hence every bit of the result, does not vary."""
