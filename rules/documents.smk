@@ -168,7 +168,7 @@ rule audit_record:
         runtime=10,
     params:
         designs=audit_designs(),
-        statistics="{}",
+        statistics=audit_statistics(),
         code=code_digest("audit_record"),
     message:
         "Recompute the figures the published documents state"

@@ -78,4 +78,16 @@ def audit_designs():
     )
 
 
+def audit_statistics():
+    """JSON of AuditStatistics: the statistics settings of all recorded experiments."""
+    return json.dumps(
+        {
+            "experiments": {
+                name: CONFIG.experiments[name].statistics.model_dump(mode="json")
+                for name in PUBLISHED
+            }
+        }
+    )
+
+
 STATED = "config/records/stated.csv"

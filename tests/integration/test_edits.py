@@ -90,14 +90,31 @@ def reclone(workshop: Workshop) -> None:
 
 TASKS = "config/tasks/original-20.yaml"
 
+# In the order data flows; Snakemake's own table lists jobs in any order.
+RULES = (
+    "freeze_prompts",
+    "freeze_tasks",
+    "validate_graders",
+    "allocate",
+    "compress_shard",
+    "assemble",
+    "sample_responses",
+    "score_responses",
+    "aggregate",
+    "simulate_power",
+    "test_hypotheses",
+    "draw_figures",
+    "write_analysis",
+)
+
 EDITS: dict[str, tuple[Callable[[Workshop], None], set[str]]] = {
     "the wording of a task": (
         replace(TASKS, "A shirt is priced at $25.", "A shirt costs $25."),
-        {"freeze_prompts", "freeze_tasks", *SAMPLING},
+        {"freeze_prompts", "freeze_tasks", "validate_graders", *SAMPLING},
     ),
     "a concept of a rubric": (
         replace(TASKS, "name: subtract the coupon", "name: take off the coupon"),
-        {"freeze_tasks", *SCORING},
+        {"freeze_tasks", "validate_graders", *SCORING},
     ),
     "the temperature": (sampling("temperature", 0.5), SAMPLING),
     "the seed": (other_seed, SAMPLING),
@@ -105,7 +122,10 @@ EDITS: dict[str, tuple[Callable[[Workshop], None], set[str]]] = {
         lower_rank,
         {"allocate", "compress_shard", "assemble", *SAMPLING},
     ),
-    "code of the grader": (append("src/goodhart_gap/evaluation/answers.py", "X = 1\n"), SCORING),
+    "code of the grader": (
+        append("src/goodhart_gap/evaluation/answers.py", "X = 1\n"),
+        {"validate_graders", *SCORING},
+    ),
     "a figure's colour": (
         append("src/goodhart_gap/analysis/figures/style.py", 'X = "#123456"\n'),
         {"draw_figures", "write_analysis"},
@@ -153,7 +173,7 @@ def test_edits_make_stale_what_the_table_says(edited: Callable[[str], dict[str, 
     rows = ["| edit | jobs of the tiny experiment that rerun |", "|---|---|"]
     found = {name: edited(name) for name in EDITS}
     for name, planned in found.items():
-        shown = ", ".join(f"{rule} ({count})" for rule, count in planned.items())
+        shown = ", ".join(f"{rule} ({planned[rule]})" for rule in RULES if rule in planned)
         rows.append(f"| {name} | {shown or 'none'} |")
     assert {name: set(planned) for name, planned in found.items()} == {
         name: rules for name, (_, rules) in EDITS.items()

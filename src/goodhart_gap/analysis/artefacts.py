@@ -108,16 +108,20 @@ def artefact_table(
 def headline_table(
     outcomes: Mapping[str, pd.DataFrame],
     designs: Mapping[str, ExperimentDesign],
-    settings: StatisticsSettings,
+    settings: Mapping[str, StatisticsSettings],
 ) -> pd.DataFrame:
-    """DBDK and gap rate of every condition under each variant, with changes to the baseline."""
+    """DBDK and gap rate of every condition under each variant, with changes to the baseline.
+
+    `outcomes`, `designs` and `settings` are by experiment.
+    """
     rows: list[dict[str, Any]] = []
     for experiment, table in outcomes.items():
         for variant in VARIANTS:
             changed = apply_variant(table, variant)
             for condition in designs[experiment].conditions:
                 for name in ("dbdk", "gap_rate"):
-                    row = _headline(changed, designs[experiment], condition, name, settings)
+                    own = settings[experiment]
+                    row = _headline(changed, designs[experiment], condition, name, own)
                     rows.append({"experiment": experiment, "variant": variant} | row)
     return pd.DataFrame(rows, columns=HEADLINE_COLUMNS)
 

@@ -34,9 +34,12 @@ def audit_table(
     stated: list[dict[str, Any]],
     outcomes: Mapping[str, pd.DataFrame],
     designs: Mapping[str, ExperimentDesign],
-    settings: StatisticsSettings,
+    settings: Mapping[str, StatisticsSettings],
 ) -> pd.DataFrame:
-    """Recompute every stated figure; a row a figure, `verdict` equal or different."""
+    """Recompute every stated figure; a row a figure, `verdict` equal or different.
+
+    `outcomes`, `designs` and `settings` are by experiment.
+    """
     rows = []
     for row in stated:
         experiment, quantity = row["experiment"], row["quantity"]
@@ -48,7 +51,7 @@ def audit_table(
                 f"use one of {', '.join(QUANTITIES)}."
             )
         label, compute = QUANTITIES[quantity]
-        case = _Case(outcomes[experiment], designs[experiment], row, settings)
+        case = _Case(outcomes[experiment], designs[experiment], row, settings[experiment])
         value, note = compute(case)
         recomputed = _as_stated(value, row["unit"], str(row["stated"]))
         rows.append(

@@ -108,6 +108,13 @@ class AuditDesigns(Settings):
     """Their designs, by name."""
 
 
+class AuditStatistics(Settings):
+    """How the recorded experiments an audit goes through are analysed."""
+
+    experiments: dict[str, StatisticsSettings]
+    """Each one's own settings, by name."""
+
+
 class ExperimentFacts(ExperimentDesign):
     """What the documents say about an experiment, all of it from the config."""
 

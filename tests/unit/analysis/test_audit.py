@@ -26,6 +26,7 @@ DESIGNS = {
         baseline="baseline", conditions=CONDITIONS, runs=1, seeds=(42,)
     ),
 }
+SETTINGS = dict.fromkeys(DESIGNS, QUICK)
 # Found by reading the published files beside the stated figures, once, by hand.
 WRONG = {
     ("published-n100", "explanation_characters", "uniform", ""): ("531", "521"),
@@ -48,7 +49,7 @@ def outcomes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def audit(outcomes):
-    return audit_table(read_stated(RECORDS / "stated.csv"), outcomes, DESIGNS, QUICK)
+    return audit_table(read_stated(RECORDS / "stated.csv"), outcomes, DESIGNS, SETTINGS)
 
 
 def test_the_audit_finds_what_is_wrong_and_nothing_else(audit):
@@ -69,6 +70,28 @@ def test_the_stated_precision_is_not_that_of_the_data(audit):
     assert int(precision.iloc[-1]["recomputed"]) > 8 * 400
 
 
+def test_each_experiment_is_audited_with_its_own_settings(outcomes, audit):
+    """A power nearer to certainty asks for more evaluations; only where it was asked for."""
+    stricter = SETTINGS | {"published-n100": QUICK.model_copy(update={"power_target": 0.95})}
+    stated = [
+        row
+        for row in read_stated(RECORDS / "stated.csv")
+        if row["quantity"] in ("evaluations_needed", "identical_quadrants")
+    ]
+    again = audit_table(stated, outcomes, DESIGNS, stricter).set_index("quantity")
+    needed = audit.set_index("quantity").loc["evaluations_needed", "recomputed"]
+    assert int(again.loc["evaluations_needed", "recomputed"]) > int(needed)
+    wider = SETTINGS | {"published-n20": QUICK.model_copy(update={"confidence": 0.99})}
+    keys = ["experiment", "variant", "condition", "estimand"]
+    headlines = [
+        headline_table(outcomes, DESIGNS, settings).set_index(keys).sort_index()
+        for settings in (SETTINGS, wider)
+    ]
+    for name, same in (("published-n100", True), ("published-n20", False)):
+        rows = [table.loc[(name, "as published"), "low"] for table in headlines]
+        assert rows[0].equals(rows[1]) == same
+
+
 def test_the_pilot_tasks_that_moved_are_named(audit):
     row = audit[audit["quantity"] == "identical_quadrants"].iloc[0]
     assert row["note"] == "elapsed_time DK to KD; profit_margin KD to DK"
@@ -85,11 +108,11 @@ def test_a_figure_about_nothing_is_refused(outcomes):
         "about": "x",
     }
     with pytest.raises(GoodhartError, match="task 'no_such_task' has no outcomes"):
-        audit_table([row], outcomes, DESIGNS, QUICK)
+        audit_table([row], outcomes, DESIGNS, SETTINGS)
     with pytest.raises(GoodhartError, match="quantity 'hope' is unknown"):
-        audit_table([row | {"quantity": "hope"}], outcomes, DESIGNS, QUICK)
+        audit_table([row | {"quantity": "hope"}], outcomes, DESIGNS, SETTINGS)
     with pytest.raises(GoodhartError, match="'mine' has no outcomes"):
-        audit_table([row | {"experiment": "mine"}], outcomes, DESIGNS, QUICK)
+        audit_table([row | {"experiment": "mine"}], outcomes, DESIGNS, SETTINGS)
 
 
 def test_three_tasks_supply_fifteen_of_the_dk_cases(outcomes):
@@ -148,7 +171,7 @@ def test_variants_change_only_what_they_say(variant, rows, executes):
 
 def test_every_variant_of_the_headline_is_computed(outcomes):
     table = (
-        headline_table(outcomes, DESIGNS, QUICK)
+        headline_table(outcomes, DESIGNS, SETTINGS)
         .set_index(["experiment", "variant", "condition", "estimand"])
         .sort_index()
     )
@@ -163,7 +186,7 @@ def test_the_document_prints_every_difference(outcomes, audit, tmp_path):
     tables = {
         "audit": audit,
         "artefacts": artefact_table(outcomes, DESIGNS),
-        "headline": headline_table(outcomes, DESIGNS, QUICK),
+        "headline": headline_table(outcomes, DESIGNS, SETTINGS),
         "never": never_explained_table(outcomes),
     }
     for name, table in tables.items():
