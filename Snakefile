@@ -9,6 +9,12 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+# What jobs cost is measured, not made: it lies beside the results, not among the programs of
+# benchmarks/.
+pathvars:
+    benchmarks="results/benchmarks",
+
+
 configfile: "config/models.yaml"
 configfile: "config/conditions.yaml"
 configfile: "config/published.yaml"
