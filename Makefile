@@ -8,6 +8,7 @@ IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 .PHONY: reproduce published validate-graders test check docs lock clean bench-sampling bench-quality
 
 reproduce: $(VENV)/installed
+	@$(IN_VENV) python -m goodhart_gap.locks
 	$(IN_VENV) snakemake --cores $(CORES) all
 
 # The published experiments, from their tables of facts: seconds, without a model.
