@@ -25,7 +25,7 @@ BELOW_SAMPLING = {"sample_responses", "score_responses"} | BELOW_SCORING
 
 def test_every_product_is_there(finished: Workshop) -> None:
     results = finished.results
-    runs = sorted(results.glob("outcomes/*/seed42/run*.json"))
+    runs = sorted(results.glob("outcomes/*/seed42/run?.json"))
     assert len(runs) == 3 * 2
     assert sum(len(json.loads(run.read_text())["outcomes"]) for run in runs) == 3 * 2 * 20
     assert len(list(results.glob("responses/*/seed42/runs*.jsonl"))) == 3 * 2
@@ -117,9 +117,9 @@ def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop
 
 
 def finished_files(folder: Path) -> dict[Path, int]:
-    """Return the finished files below `folder` with their modification times."""
+    """Return the finished artifacts below `folder` with their modification times."""
     return {
         path: path.stat().st_mtime_ns
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".") and path.suffix != ".tmp"
+        if path.is_file() and not path.name.startswith(".") and ".prov." not in path.name
     }

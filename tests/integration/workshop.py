@@ -1,6 +1,7 @@
 """A folder of its own in which the real workflow runs on a tiny random model."""
 
 import copy
+import json
 import re
 import shutil
 import subprocess
@@ -115,14 +116,16 @@ class Workshop:
         rows = (line.split() for line in table[1].splitlines())
         return {rule: int(count) for rule, count in rows if rule != "all"}
 
-    def jobs(self, *arguments: str) -> list[tuple[str, dict[str, str]]]:
-        """Return the rule and the wildcards of every job a dry run lists."""
-        output = self.run("--dry-run", *arguments)
-        found = []
-        for block in re.split(r"\n(?=rule |localrule )", output)[1:]:
-            rule = re.match(r"(?:local)?rule (\w+):", block)
-            wildcards = re.search(r"^ +wildcards: (.*)$", block, flags=re.MULTILINE)
-            pairs = re.findall(r"(\w+)=([^,\s]+)", wildcards[1]) if wildcards else []
-            if rule and rule[1] != "all":
-                found.append((rule[1], dict(pairs)))
-        return found
+    def jobs(self) -> list[tuple[str, dict[str, str]]]:
+        """Return the rule and the wildcards of every job that would run."""
+        options = self.command()[self.command().index("--configfile") :]
+        described = subprocess.run(
+            [sys.executable, "scripts/graph.py", "describe", "graph.json", *options],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert described.returncode == 0, described.stderr
+        jobs = json.loads((self.folder / "graph.json").read_text(encoding="utf-8"))["jobs"]
+        return [(job["rule"], job["wildcards"]) for job in jobs if job["runs"]]
