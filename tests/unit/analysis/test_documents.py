@@ -4,8 +4,14 @@ from pathlib import Path
 import pytest
 
 import goodhart_gap.analysis
+from goodhart_gap.analysis.analysis_document import FLIP_KINDS
+from goodhart_gap.analysis.audit import QUANTITIES
+from goodhart_gap.analysis.audit_document import UNITS
 from goodhart_gap.analysis.documents import environment, render
+from goodhart_gap.analysis.estimands import ESTIMANDS, quadrant_estimands
 from goodhart_gap.analysis.outcomes import read_outcomes
+from goodhart_gap.analysis.paper_document import STYLE
+from goodhart_gap.analysis.variants import VARIANTS
 from goodhart_gap.errors import GoodhartError
 from tests.unit.analysis.workshop import (
     RECORDS,
@@ -18,6 +24,11 @@ from tests.unit.analysis.workshop import (
 )
 
 TEMPLATES = Path(goodhart_gap.analysis.__file__).parent / "templates"
+LABELS = {
+    **{each.name: each.label for each in (*ESTIMANDS, *quadrant_estimands())},
+    **{f"undefined {each.name}": each.undefined for each in ESTIMANDS},
+    **{name: label for name, (label, _) in QUANTITIES.items()},
+}
 UNDEFINED = re.compile(r"\b(nan|none|inf|undefined)\b", re.IGNORECASE)
 
 
@@ -26,9 +37,21 @@ def test_no_digit_comes_from_a_template(template):
     text = template.read_text()
     printed = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", text, flags=re.DOTALL)
     assert not re.findall(r".*\d.*", printed)
-    # Nor from a text constant inside an expression.
+    # Nor from a constant inside an expression, whether text or number.
     for expression in re.findall(r"\{[{%](.*?)[%}]\}", text, flags=re.DOTALL):
-        assert not re.findall(r"""(["'])[^"']*\d[^"']*\1""", expression)
+        assert not re.search(r"\d", expression), expression
+
+
+@pytest.mark.parametrize("words", [VARIANTS, UNITS, FLIP_KINDS, LABELS])
+def test_no_digit_comes_from_words_that_templates_are_given(words):
+    assert not re.findall(r".*\d.*", "\n".join(words.values()))
+
+
+def test_the_manuscripts_style_prints_no_digit_of_its_own():
+    content = re.findall(r"\[([^\[\]]*)\]", STYLE.read_text())
+    assert content
+    for text in content:
+        assert not re.search(r"\d", text), text
 
 
 def facts_outcomes(folder, changes=None):

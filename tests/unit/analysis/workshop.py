@@ -11,7 +11,7 @@ import pandas as pd
 from goodhart_gap.analysis.analysis_document import analysis_context
 from goodhart_gap.analysis.comparisons import category_table, comparison_table, influence_table
 from goodhart_gap.analysis.csv_tables import read_rows, write_csv
-from goodhart_gap.analysis.documents import render
+from goodhart_gap.analysis.documents import Rows, render
 from goodhart_gap.analysis.flips import flip_table, transition_table
 from goodhart_gap.analysis.outcomes import COLUMNS, check_outcomes, select_conditions
 from goodhart_gap.analysis.power import power_table
@@ -119,20 +119,14 @@ def facts_about(outcomes: pd.DataFrame, **changes: Any) -> ExperimentFacts:
     return ExperimentFacts(**values | changes)
 
 
-def analyse(
-    outcomes: pd.DataFrame,
-    folder: Path,
-    facts: ExperimentFacts | None = None,
-    settings: StatisticsSettings = QUICK,
-    parameters: int | None = 134515008,
-    pilot: list[dict[str, Any]] | None = None,
-    graders: list[dict[str, Any]] | None = None,
-) -> str:
-    """Go from outcomes to the text of ANALYSIS.md, through CSV files in `folder`."""
-    facts = facts or facts_about(outcomes)
+def tables_of(
+    outcomes: pd.DataFrame, folder: Path, facts: ExperimentFacts, settings: StatisticsSettings
+) -> dict[str, Rows]:
+    """Write the tables of an experiment to `folder` and read them back, as the rules do."""
     names = list(facts.conditions)
     outcomes = select_conditions(outcomes, names)
     tables = {
+        "outcomes": outcomes,
         "quadrants": quadrant_table(outcomes, names),
         "rates": rate_table(outcomes, names, settings.confidence),
         "by_task": count_table(outcomes, names, ["category", "task"]),
@@ -151,6 +145,21 @@ def analyse(
     for name, table in tables.items():
         write_csv(folder / f"{name}.csv", table)
         rows[name] = read_rows(folder / f"{name}.csv")
+    return rows
+
+
+def analyse(
+    outcomes: pd.DataFrame,
+    folder: Path,
+    facts: ExperimentFacts | None = None,
+    settings: StatisticsSettings = QUICK,
+    parameters: int | None = 134515008,
+    pilot: list[dict[str, Any]] | None = None,
+    graders: list[dict[str, Any]] | None = None,
+) -> str:
+    """Go from outcomes to the text of ANALYSIS.md, through CSV files in `folder`."""
+    facts = facts or facts_about(outcomes)
+    rows = tables_of(outcomes, folder, facts, settings)
     context = analysis_context(
         rows, facts, settings, parameters=parameters, pilot=pilot or [], graders=graders or []
     )
