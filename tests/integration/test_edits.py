@@ -124,7 +124,7 @@ EDITS: dict[str, tuple[Callable[[Workshop], None], set[str]]] = {
     ),
     "code of the grader": (
         append("src/goodhart_gap/evaluation/answers.py", "X = 1\n"),
-        {"validate_graders", *SCORING},
+        {"freeze_tasks", "validate_graders", *SCORING},
     ),
     "a figure's colour": (
         append("src/goodhart_gap/analysis/figures/style.py", 'X = "#123456"\n'),
