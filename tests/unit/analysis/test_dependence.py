@@ -177,6 +177,10 @@ def test_the_audit_recounts_every_stated_figure_of_the_condition(publications):
             "understands": of["KD"] + of["KF"],
             "executes": of["KD"] + of["DK"],
         }
+        differ = sum(row["verdict"] == "different" for row in made.tables["audit"])
+        assert differ >= 8 + moved
+        assert f"different: {differ}." in made.render("AUDIT.md")
+        assert f" recomputed; {differ} differ." in made.render("paper")
         rows = [
             row
             for row in stated

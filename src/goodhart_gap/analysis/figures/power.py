@@ -10,6 +10,9 @@ from goodhart_gap.analysis.figures.style import MARKERS, RC, SHADES, new_figure,
 
 STYLES: Any = ("-", "--", ":", "-.")
 
+NAMES = {"dbdk": "DBDK"}
+"""Titles of estimands that are not called by their name."""
+
 
 def draw_power(rows: list[dict[str, Any]], target: float) -> Figure:
     """Draw power.csv: a row of panels a change, a panel an estimand, a line style a run count.
@@ -33,7 +36,8 @@ def draw_power(rows: list[dict[str, Any]], target: float) -> Figure:
                 shown = [r for r in rows if r["change"] == change and r["estimand"] == estimand]
                 _panel(axes, shown, runs)
                 axes.axhline(100 * target, color="#888888", linewidth=0.8)
-                axes.set_title(f"{estimand}, {100 * change:g} points", fontsize=9)
+                name = NAMES.get(estimand, estimand)
+                axes.set_title(f"{name}, {100 * change:g} points", fontsize=9)
                 axes.set_xscale("log")
                 axes.set_ylim(0, 102)
                 axes.xaxis.set_major_formatter(ScalarFormatter())
