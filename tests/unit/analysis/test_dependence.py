@@ -127,7 +127,7 @@ def counted(facts):
     moved = [f"{name} ({count})" if count > 1 else name for name, count in moves.items()]
     quadrants = [f"Pairs (same task, seed and run): {len(mine)}; in the same quadrant: {stays}."]
     quadrants += [", ".join(f"{name} {task[name]}" for name in names if task[name]) + " |"]
-    quadrants += [f"- DK to KF: {moved[0]}"] if moved else []
+    quadrants += [f"- DK to KF: {moved[0]}\n"] if moved else []
     return {
         "ANALYSIS.md": [
             f"| selective | {len(mine)} | {understands} | {executes} | {dbdk} | {gap} |",
