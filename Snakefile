@@ -9,10 +9,10 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# What jobs cost is measured, not made: it lies beside the results, not among the programs of
+# What jobs cost is measured, not made: it lies with the logs, not among the programs of
 # benchmarks/.
 pathvars:
-    benchmarks="results/benchmarks",
+    benchmarks="logs/benchmarks",
 
 
 configfile: "config/models.yaml"
