@@ -99,7 +99,8 @@ def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
-    while not (survivors := finished_files(responses)):
+    # Two jobs run at a time, so a third file means that one job at least is done and recorded.
+    while len(finished_files(responses)) < 3:
         assert victim.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -112,8 +113,10 @@ def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop
     workshop.run("--unlock")
     workshop.run()
     assert len(finished_files(responses)) == 12
-    for path, stamp in {**survivors, **models}.items():
-        assert path.stat().st_mtime_ns == stamp, f"{path} was made again"
+    # A killed job may have put its file in place already; Snakemake rightly does not trust it.
+    made_again = [path for path, stamp in survivors.items() if path.stat().st_mtime_ns != stamp]
+    assert len(made_again) <= 2
+    assert {path: path.stat().st_mtime_ns for path in models} == models
 
 
 def finished_files(folder: Path) -> dict[Path, int]:
