@@ -22,9 +22,6 @@ FIRST_SCALE = {2: 1.03, 3: 1.0, 4: 0.95}
 RESIDUAL_SCALE = {3: 2.04, 4: 3.45}
 """How much finer the second codebook is than the first."""
 
-_CHUNK = 8192
-"""Vectors searched at once, to bound the memory of the distance table."""
-
 
 @dataclass(frozen=True)
 class LatticeMatrix:
@@ -82,21 +79,18 @@ class Rounder:
     def round(self, columns: torch.Tensor, first: int) -> torch.Tensor:
         """See `ColumnRounder`."""
         width = columns.shape[0]
-        vectors = torch.nn.functional.pad(columns.T / self.scale, (0, DIMENSION - width))
-        codes = encode(vectors)
-        values = decode(codes)
+        vectors = torch.nn.functional.pad(columns / self.scale, (0, 0, 0, DIMENSION - width))
+        codes = _encode(vectors)
+        values = _codewords()[codes].T
         self.first[:, first // DIMENSION] = codes
         if self.second is not None:
             finer = RESIDUAL_SCALE[self.bits]
             rest = (vectors - values) * finer
-            if self.bits == 4:
-                codes = encode(rest)
-                values = values + decode(codes) / finer
-            else:
-                codes = _nearest_short(rest)
-                values = values + short_vectors()[codes] / finer
+            codes = _encode(rest) if self.bits == 4 else _encode_short(rest)
+            table = _codewords() if self.bits == 4 else short_vectors()
+            values = values + table[codes].T / finer
             self.second[:, first // DIMENSION] = codes
-        return values[:, :width].T * self.scale
+        return values[:width] * self.scale
 
     def matrix(self) -> LatticeMatrix:
         """What has been rounded."""
@@ -144,7 +138,7 @@ def short_vectors() -> torch.Tensor:
 
 def encode(vectors: torch.Tensor) -> torch.Tensor:
     """Codes int32 [n] of the codewords nearest to `vectors` [n, 8] float32."""
-    return torch.cat([_encode(chunk) for chunk in vectors.split(_CHUNK)])
+    return _encode(vectors.T)
 
 
 def decode(codes: torch.Tensor) -> torch.Tensor:
@@ -163,44 +157,28 @@ def decode(codes: torch.Tensor) -> torch.Tensor:
     return chosen * (1.0 - 2.0 * negative.float()) + shift
 
 
-def _encode(vectors: torch.Tensor) -> torch.Tensor:
-    best, best_distance = None, None
-    for shift_bit, shift in ((0, 0.25), (1, -0.25)):
-        distance, codes = _signed_nearest(vectors - shift)
-        codes = codes | shift_bit << 15
-        if best is None or best_distance is None:
-            best, best_distance = codes, distance
-        else:
-            best = torch.where(distance < best_distance, codes, best)
-    assert best is not None
-    return best.to(torch.int32)
+@lru_cache(maxsize=1)
+def _codewords() -> torch.Tensor:
+    """All codewords, float32 [65536, 8]."""
+    return decode(torch.arange(1 << 16))
 
 
-def _signed_nearest(vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Squared distance and code of the nearest signed entry with an even sum.
-
-    Best signs are those of x; if they make the sum odd, the coordinate where it costs least
-    (|x_i| s_i smallest) is flipped, which adds 4 |x_i| s_i to the squared distance.
-    """
-    table = entries().to(vectors.device)
-    size = vectors.abs()
-    negative = (vectors < 0).to(torch.int64)
-    distance = torch.cdist(size, table).square()
-    cheapest = size[:, :1] * table[:, 0]
-    for i in range(1, DIMENSION):
-        cheapest = torch.minimum(cheapest, size[:, i : i + 1] * table[:, i])
-    odd = (negative.sum(dim=1, keepdim=True) + table.sum(dim=1).to(torch.int64)) & 1
-    distance = distance + 4 * cheapest * odd
-    least, entry = distance.min(dim=1)
-    chosen = table[entry]
-    flip = (size * chosen).argmin(dim=1, keepdim=True)
-    odd_chosen = odd.gather(1, entry.unsqueeze(1))
-    negative = negative.scatter_add(1, flip, odd_chosen) & 1
-    places = torch.arange(7, device=vectors.device)
-    return least, entry | (negative[:, :7] << (8 + places)).sum(dim=1)
+def _encode(columns: torch.Tensor) -> torch.Tensor:
+    """Codes int32 [n] of the codewords nearest to `columns` [8, n] float32."""
+    return _search("nearest_signed", columns, entries())
 
 
-def _nearest_short(vectors: torch.Tensor) -> torch.Tensor:
-    table = short_vectors().to(vectors.device)
-    distance = table.square().sum(dim=1) - 2 * vectors @ table.T
-    return distance.argmin(dim=1).to(torch.int32)
+def _encode_short(columns: torch.Tensor) -> torch.Tensor:
+    """Places int32 [n] of the short vectors nearest to `columns` [8, n] float32."""
+    return _search("nearest_plain", columns, short_vectors())
+
+
+def _search(kernel: str, columns: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    # Imported late, since only this codebook needs a compiler.
+    from goodhart_gap.compression import lattice_search
+
+    count = columns.shape[1]
+    padded = torch.nn.functional.pad(columns, (0, -count % lattice_search.LANES)).contiguous()
+    codes = torch.empty(padded.shape[1], dtype=torch.int32)
+    getattr(lattice_search, kernel)(padded.numpy(), table.numpy(), codes.numpy())
+    return codes[:count]
