@@ -20,7 +20,7 @@ validate-graders: $(VENV)/installed
 	$(IN_VENV) snakemake --cores 1 --forcerun validate_graders -- results/smollm2-n100/tables/graders.csv
 
 test: check
-	$(IN_VENV) pytest
+	$(IN_VENV) pytest -n 2 --dist loadgroup
 
 check: $(VENV)/installed
 	$(IN_VENV) ruff check .

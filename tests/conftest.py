@@ -1,7 +1,8 @@
-"""What all tests share: property tests that say the same on a slow machine as on a fast one."""
+"""What all tests share: steady property tests, and what may not be taken apart in parallel runs."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A loaded machine is no bug, so nothing is timed; the same examples come up in every run, so a
@@ -16,3 +17,10 @@ settings.register_profile(
     "explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep on one worker (pytest-xdist) the tests of a file, and those of the finished workflow."""
+    for item in items:
+        shared = "finished" if "finished" in getattr(item, "fixturenames", ()) else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(shared))
