@@ -19,6 +19,11 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".partial-{os.getpid()}-{path.name}")
 
 
+def journal_path(path: Path) -> Path:
+    """Return where an unfinished `path` may keep what is finished of it, for the next try."""
+    return path.with_name(f".journal-{path.name}")
+
+
 @contextmanager
 def completed(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; rename it to `path` if the block succeeds."""

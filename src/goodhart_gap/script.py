@@ -29,7 +29,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.files import partial_path
+from goodhart_gap.files import journal_path, partial_path
+from goodhart_gap.journal import Journal
 from goodhart_gap.provenance.record import Command, Output, Recording
 from goodhart_gap.provenance.redaction import redact_streams
 from goodhart_gap.settings import Settings
@@ -48,22 +49,33 @@ class Script:
         self.values: dict[str, str] = {}
         self.hints: set[str] = set()
         self.temporary: set[str] = set()
+        self.journals: set[str] = set()
 
     def input(self, flag: str, *, many: bool = False, optional: bool = False) -> None:
         """Declare an input file (`many`: one or more), passed to `main` as Path (or list)."""
         self.inputs[self._path_argument(flag, many=many, required=not optional)] = flag
 
     def output(
-        self, flag: str, *, many: bool = False, optional: bool = False, temporary: bool = False
+        self,
+        flag: str,
+        *,
+        many: bool = False,
+        optional: bool = False,
+        temporary: bool = False,
+        journal: bool = False,
     ) -> None:
         """Declare an output file (`many`: one or more), passed to `main` as Path (or list).
 
-        `temporary`: the rule marks it `temp()`, so its absence later on is no loss.
+        `temporary`: the rule marks it `temp()`, so its absence later on is no loss. `journal`:
+        `main` also gets `{name}_journal`, a Journal that survives a killed job for the next one to
+        read, and goes once the output is in place.
         """
         name = self._path_argument(flag, many=many, required=not optional)
         self.outputs[name] = flag
         if temporary:
             self.temporary.add(name)
+        if journal:
+            self.journals.add(name)
 
     def value(
         self,
@@ -110,9 +122,12 @@ class Script:
         try:
             _check_inputs(inputs)
             recording = Recording(self._command(args), inputs, outputs)
+            journals = self._open_journals(args, recording.identity() if self.journals else "")
             self._use_partial_names(args, outputs)
             main(args)
             recording.finish()
+            for journal in journals:
+                journal.path.unlink(missing_ok=True)
         except GoodhartError as error:
             sys.exit(f"error: {error}")
         finally:
@@ -133,6 +148,13 @@ class Script:
         }
         hints = tuple(sorted(self.hints))
         return Command(Path(sys.argv[0]), arguments, hints, tuple(sys.argv[1:]))
+
+    def _open_journals(self, args: argparse.Namespace, key: str) -> list[Journal]:
+        """Put the journal of each output that has one into `args`."""
+        journals = {n: Journal(journal_path(getattr(args, n)), key) for n in sorted(self.journals)}
+        for name, journal in journals.items():
+            setattr(args, f"{name}_journal", journal)
+        return list(journals.values())
 
     def _use_partial_names(self, args: argparse.Namespace, outputs: list[Output]) -> None:
         """Replace each output path in `args` by its temporary one, in a folder that exists."""

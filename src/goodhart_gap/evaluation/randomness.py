@@ -17,6 +17,14 @@ def uniforms(seed: int, task: str, run: int, role: str, count: int) -> np.ndarra
 
     The first n numbers are the same for every `count` of at least n.
     """
-    name = json.dumps([seed, task, run, role]).encode()
-    key = np.frombuffer(hashlib.sha256(name).digest()[:16], dtype="<u8")
+    key = np.frombuffer(_key(seed, task, run, role)[:16], dtype="<u8")
     return np.random.Generator(np.random.Philox(key=key)).random(count)
+
+
+def request_seed(seed: int, task: str, run: int, role: str) -> int:
+    """Return the seed, 63 bits, of an engine that draws by itself, keyed by the same name."""
+    return int.from_bytes(_key(seed, task, run, role)[:8], "little") >> 1
+
+
+def _key(seed: int, task: str, run: int, role: str) -> bytes:
+    return hashlib.sha256(json.dumps([seed, task, run, role]).encode()).digest()

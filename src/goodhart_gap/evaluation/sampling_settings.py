@@ -10,6 +10,10 @@ from goodhart_gap.settings import Settings
 class SamplingSettings(Settings):
     """How a response is drawn from the model."""
 
+    backend: Literal["transformers", "vllm"] = "transformers"
+    """What runs the model: `transformers` (our own sampler, on CPU or GPU) or `vllm` (for large
+    models; needs the extra `vllm` and a GPU). Their responses differ; see docs/SAMPLING.md."""
+
     temperature: float = Field(default=0.3, ge=0)
     """Softmax temperature; 0 takes the most probable token."""
 

@@ -12,7 +12,7 @@ The model is not altered: transformers lets attention be computed by a registere
 a cache object to keep keys and values. Ours does both.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -87,8 +87,8 @@ class SharedPrefixCache:
 
     def keep(self, rows: Tensor) -> None:
         """Keep only the given rows, int64, ascending."""
-        self.keys = [key[rows] for key in self.keys]
-        self.values = [value[rows] for value in self.values]
+        self.keys = [key[rows.to(key.device)] for key in self.keys]
+        self.values = [value[rows.to(value.device)] for value in self.values]
         self.prompt_of_row = self.prompt_of_row[rows]
         self._arrange()
 
@@ -137,15 +137,32 @@ class SharedPrefixCache:
         _, kv_heads, shared, width = query.shape
         result, logs = torch.empty_like(query), query.new_empty(query.shape[:3], dtype=torch.float)
         for group in self.groups:
-            prompts, slots = group.layout.shape
-            stacked = query[group.layout].transpose(1, 2).reshape(prompts, kv_heads, -1, width)
-            mask = group.mask.expand(prompts, 1, slots * shared, -1)
+            places = group.on(query.device)
+            prompts, slots = places.layout.shape
+            stacked = query[places.layout].transpose(1, 2).reshape(prompts, kv_heads, -1, width)
+            mask = places.mask.expand(prompts, 1, slots * shared, -1)
             part, log = attention(stacked, *group.layers[layer], scale, mask)
             part = part.view(prompts, kv_heads, slots, shared, width).transpose(1, 2)
             log = log.view(prompts, kv_heads, slots, shared).transpose(1, 2)
-            result[group.rows] = part.flatten(0, 1)[group.taken]
-            logs[group.rows] = log.flatten(0, 1)[group.taken]
+            result[places.rows] = part.flatten(0, 1)[places.taken]
+            logs[places.rows] = log.flatten(0, 1)[places.taken]
         return result, logs
+
+
+class _Places(NamedTuple):
+    """Where the rows of a group stand among its prompts x slots, on one device."""
+
+    layout: Tensor
+    """Row at each prompt and slot, int64 [prompts, slots]."""
+
+    rows: Tensor
+    """The group's rows, int64."""
+
+    taken: Tensor
+    """Place of each of `rows` in the flattened layout, int64."""
+
+    mask: Tensor
+    """What is added to scores, [prompts, 1, 1, length]."""
 
 
 class _Group:
@@ -153,29 +170,41 @@ class _Group:
 
     def __init__(self, members: list[int], layers: list[tuple[Tensor, Tensor]], mask: Tensor):
         self.members, self.layers, self.mask = members, layers, mask
-        self.layout = self.rows = self.taken = torch.empty(0, dtype=torch.int64)
+        self.slots: list[list[int]] = []
+        self.places: dict[torch.device, _Places] = {}
 
     def arrange(self, rows_of: dict[int, list[int]]) -> None:
         """Drop prompts without rows; lay out the rows of the others, free slots repeating one."""
         kept = [place for place, prompt in enumerate(self.members) if prompt in rows_of]
         if len(kept) < len(self.members):
-            index = torch.tensor(kept, dtype=torch.int64, device=self.mask.device)
             self.members = [self.members[place] for place in kept]
-            self.layers = [(key[index], value[index]) for key, value in self.layers]
-            self.mask = self.mask[index]
-        if not self.members:
-            return
-        rows = [rows_of[prompt] for prompt in self.members]
-        slots = max(map(len, rows))
-        device = self.mask.device
-        self.layout = torch.tensor(
-            [own + own[:1] * (slots - len(own)) for own in rows], device=device
-        )
-        self.rows = torch.tensor([row for own in rows for row in own], device=device)
-        self.taken = torch.tensor(
-            [place * slots + slot for place, own in enumerate(rows) for slot in range(len(own))],
-            device=device,
-        )
+            self.layers = [(_taken(key, kept), _taken(value, kept)) for key, value in self.layers]
+            self.mask = _taken(self.mask, kept)
+        self.slots = [rows_of[prompt] for prompt in self.members]
+        self.places = {}
+
+    def on(self, device: torch.device) -> _Places:
+        """Return the places of the rows on `device`: a spread model's layers are on several."""
+        if device not in self.places:
+            wide = max(map(len, self.slots))
+            layout = [own + own[:1] * (wide - len(own)) for own in self.slots]
+            rows = [row for own in self.slots for row in own]
+            taken = [
+                place * wide + slot
+                for place, own in enumerate(self.slots)
+                for slot in range(len(own))
+            ]
+            self.places[device] = _Places(
+                torch.tensor(layout, device=device),
+                torch.tensor(rows, device=device),
+                torch.tensor(taken, device=device),
+                self.mask.to(device),
+            )
+        return self.places[device]
+
+
+def _taken(tensor: Tensor, places: list[int]) -> Tensor:
+    return tensor[torch.tensor(places, dtype=torch.int64, device=tensor.device)]
 
 
 def _grouped(prompts: list[list[tuple[Tensor, Tensor]]]) -> list[_Group]:

@@ -1,14 +1,16 @@
 """A whole model from tensors that arrive one by one, into a skeleton without memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import dispatch_model
 from torch import nn
 from transformers import GenerationConfig
 
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.models.placement import DeviceMap, device_of, free_memory, spread
 from goodhart_gap.models.skeleton import empty_model, read_config, weight_names
 from goodhart_gap.models.streaming import WeightFile
 
@@ -17,15 +19,17 @@ def assemble_model(
     config: Path,
     weights: Iterable[tuple[Path, str, torch.Tensor]],
     dtype: str | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device | DeviceMap = "cpu",
 ) -> Any:
     """Return the model of config.json with `weights` (file, name, tensor), in evaluation mode.
 
-    `dtype` is a torch name, by default the one in config.json. generation_config.json is read from
-    beside config.json where there is one. Raises GoodhartError when a weight is missing, given
-    twice, misshapen, or none of the model's.
+    `dtype` is a torch name, by default the one in config.json. `device` is one device, a device map
+    of accelerate's, or `auto`: one GPU if it can hold the weights, else several.
+    generation_config.json is read from beside config.json where there is one. Raises GoodhartError
+    when a weight is missing, given twice, misshapen, or none of the model's.
     """
     model = empty_model(read_config(config.parent), getattr(torch, dtype) if dtype else None)
+    device_map = _device_map(model, device)
     missing = weight_names(model)
     for path, name, tensor in weights:
         if name not in missing:
@@ -33,7 +37,7 @@ def assemble_model(
                 f"{path}: {name} is no weight of the model in {config}, or another shard has it "
                 "too; give each shard of one model once."
             )
-        _place(model, name, tensor.to(device), path)
+        _place(model, name, tensor.to(device_of(device_map, name)), path)
         missing.discard(name)
     if missing:
         raise GoodhartError(
@@ -41,12 +45,21 @@ def assemble_model(
             "all shards of the model."
         )
     model.tie_weights()
-    for module in model.modules():
+    for part, module in model.named_modules():
         for name, buffer in module.named_buffers(recurse=False):
-            module._buffers[name] = buffer.to(device)
+            module._buffers[name] = buffer.to(device_of(device_map, f"{part}.{name}"))
+    if len(device_map) > 1:
+        dispatch_model(model, dict(device_map), skip_keys="past_key_values")
     if (config.parent / "generation_config.json").exists():
         model.generation_config = GenerationConfig.from_pretrained(config.parent)
     return model
+
+
+def _device_map(model: nn.Module, device: str | torch.device | DeviceMap) -> DeviceMap:
+    if device == "auto":
+        model.tie_weights()  # type: ignore[operator]  # tied weights belong on one device
+        return spread(model, free_memory())
+    return device if isinstance(device, Mapping) else {"": device}
 
 
 def base_weights(shards: Sequence[Path]) -> Iterator[tuple[Path, str, torch.Tensor]]:

@@ -42,6 +42,12 @@ def software() -> Software:
     return Software(python=platform.python_version(), libraries=versions)
 
 
+def installed() -> dict[str, str]:
+    """Return the versions of the libraries that are installed, imported or not."""
+    names = {_DISTRIBUTIONS.get(name, name) for name in LIBRARIES}
+    return {d.name: d.version for d in metadata.distributions() if d.name in names}
+
+
 def machine() -> Machine:
     """Describe the machine; GPUs only if this process has used one through torch."""
     return Machine(

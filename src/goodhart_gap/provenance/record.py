@@ -6,6 +6,8 @@ and the manifests come last. An artifact without a manifest, or with one that do
 interrupted.
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,6 +74,18 @@ class Recording:
         for output in outputs:
             if not output.temporary:
                 manifest_path(output.final).unlink(missing_ok=True)
+
+    def identity(self) -> str:
+        """Hash everything the outputs follow from: code, arguments, inputs, libraries, machine."""
+        arguments = self._command.arguments
+        facts = (
+            self._code.digest,
+            {flag: v for flag, v in arguments.items() if flag not in self._command.hints},
+            [(record.path, record.sha256) for record in self._inputs],
+            machine.installed(),
+            machine.machine().model_dump(mode="json"),
+        )
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def finish(self) -> None:
         """Hash the outputs, put them in place, then write their manifests."""

@@ -21,6 +21,7 @@ from goodhart_gap.compression.format import ShardReader, read_shard
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json
 from goodhart_gap.models.assembly import assemble_model
+from goodhart_gap.models.placement import DeviceMap
 from goodhart_gap.models.tensor_files import read_header
 
 
@@ -29,13 +30,14 @@ def load_model(
     fingerprint: Path,
     shards: Sequence[Path],
     dtype: str | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device | DeviceMap = "cpu",
 ) -> Any:
     """Return the model made of `shards`, in evaluation mode.
 
     `config` is the base's config.json, with generation_config.json beside it where there is one;
     `fingerprint` the base's fingerprint.json; `shards` hold every weight once, compressed or not;
-    `dtype` is a torch name, by default the base's.
+    `dtype` is a torch name, by default the base's; `device` one device, a device map, or `auto`
+    (one GPU if it can hold the weights, else several).
 
     Raises GoodhartError when a compressed shard was made from another base (both fingerprints are
     named), and when a weight is missing, given twice, misshapen, or none of the model's.

@@ -8,10 +8,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.evaluation.chat import encode, stop_tokens
 from goodhart_gap.evaluation.nucleus import draw
 from goodhart_gap.evaluation.randomness import uniforms
-from goodhart_gap.evaluation.sampler import Prompt, encode, sample, stop_tokens
+from goodhart_gap.evaluation.responses import Prompt
+from goodhart_gap.evaluation.sampler import sample as sample_with
 from goodhart_gap.evaluation.sampling_settings import SamplingSettings
+from goodhart_gap.evaluation.transformers_engine import TransformersEngine
 from tests.tiny_models import write_tiny_checkpoint
 
 PROMPTS = [
@@ -36,11 +39,15 @@ def load(checkpoints: Path, family: str, dtype: torch.dtype = torch.float32) -> 
     return model, AutoTokenizer.from_pretrained(checkpoints / family)
 
 
+def sample(model: Any, tokenizer: Any, *arguments: Any) -> list[dict[str, Any]]:
+    return sample_with(TransformersEngine(model, tokenizer), tokenizer, *arguments)
+
+
 def plainest(model: Any, tokenizer: Any, prompt: Prompt, run: int, settings: Any) -> list[int]:
     """Sample one response by running the whole sequence through the model for every token."""
     ids = encode(tokenizer, prompt.text, settings.system_prompt)
     numbers = uniforms(7, prompt.task, run, prompt.role, settings.max_new_tokens)
-    stop, found = stop_tokens(model, tokenizer), []
+    stop, found = stop_tokens(model.generation_config, model.config, tokenizer), []
     for number in numbers:
         with torch.inference_mode():
             logits = model(torch.tensor([ids + found]), use_cache=False).logits[:, -1]
@@ -126,7 +133,7 @@ def test_stop_reasons(checkpoints: Path) -> None:
 def test_every_stop_token_counts(checkpoints: Path) -> None:
     model, tokenizer = load(checkpoints, "llama")
     model.generation_config.eos_token_id = [5, 9]
-    assert stop_tokens(model, tokenizer) == {2, 5, 9}
+    assert stop_tokens(model.generation_config, model.config, tokenizer) == {2, 5, 9}
 
 
 def test_system_prompt(checkpoints: Path) -> None:
