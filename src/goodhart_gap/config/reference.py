@@ -56,9 +56,11 @@ def page_text() -> str:
     for title, path, name in (
         ("Models", "models.{name}", "ModelConfig"),
         ("Calibration", "models.{name}.calibration", "CalibrationSettings"),
+        ("Sizes", "models.{name}.sizes", "ModelSizes"),
         ("Conditions", "conditions.{name}", "ConditionSettings"),
         ("Compression of a matrix", "conditions.{name}.compress", "MatrixSettings"),
         ("Protection", "conditions.{name}.protect", "Protection"),
+        ("Storage", "storage", "StorageSettings"),
         ("Live experiments", "experiments.{name} (source: live)", "LiveExperiment"),
         ("Recorded experiments", "experiments.{name} (source: record)", "RecordedExperiment"),
         ("Sampling", "experiments.{name}.sampling", "SamplingSettings"),

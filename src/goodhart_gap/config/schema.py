@@ -9,7 +9,9 @@ from goodhart_gap.calibration.settings import CalibrationSettings
 from goodhart_gap.compression.settings import ConditionSettings
 from goodhart_gap.evaluation.settings import GradingSettings, SamplingSettings
 from goodhart_gap.models.settings import ModelSettings
+from goodhart_gap.provenance.settings import ModelSizes
 from goodhart_gap.settings import Settings
+from goodhart_gap.storage.settings import StorageSettings
 
 # Names become folder names and wildcards, so they hold nothing a path or a shell would read.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
@@ -20,6 +22,14 @@ class ModelConfig(ModelSettings):
 
     calibration: CalibrationSettings = CalibrationSettings()
     """What the model is shown while Hessians are accumulated."""
+
+    sizes: ModelSizes | None = None
+    """Sizes of the model: what plan, preflight and the resources of jobs count with before its
+    config.json has been fetched. Leave out for a model that fits a laptop."""
+
+    gpus: bool = False
+    """Run forward passes (self-calibration, Hessians, sampling) on GPUs: their jobs then ask for as
+    many as the model needs. Needs `sizes`."""
 
 
 class Design(Settings):
@@ -108,6 +118,9 @@ class Config(Settings):
 
     experiments: dict[Name, Experiment] = Field(default_factory=dict)
     """Experiments by name."""
+
+    storage: StorageSettings | None = None
+    """Keep base and compressed shards on S3; without this key everything stays on disk."""
 
     pathvars: dict[str, str] = Field(default_factory=dict)
     """Where files go: `results`, `logs` and `benchmarks` (Snakemake path variables)."""

@@ -78,12 +78,8 @@ class FolderSource:
 
     def read(self, names: Collection[str]) -> dict[str, torch.Tensor]:
         """Return those of the named weights that are there, opening each weight file once."""
-        by_file = defaultdict(list)
-        for name in names:
-            if name in self._file_of_tensor():
-                by_file[self._file_of_tensor()[name]].append(name)
         tensors = {}
-        for file, wanted in sorted(by_file.items()):
+        for file, wanted in self._by_file(names):
             path = self.find(file)
             if path is None:
                 raise GoodhartError(
@@ -95,7 +91,16 @@ class FolderSource:
                     tensors[name] = weights.get_tensor(name)
         return tensors
 
-    def _file_of_tensor(self) -> dict[str, str]:
+    def _by_file(self, names: Collection[str]) -> list[tuple[str, list[str]]]:
+        """Return each weight file that holds some of `names`, with those names, in order."""
+        by_file = defaultdict(list)
+        files = self._tensor_files()
+        for name in names:
+            if name in files:
+                by_file[files[name]].append(name)
+        return sorted(by_file.items())
+
+    def _tensor_files(self) -> dict[str, str]:
         if self._files is None:
             index = self.find(INDEX)
             single = None if index else self.find(SINGLE)

@@ -1,17 +1,19 @@
 """An `hf:` source: a repository of the Hugging Face hub at a pinned commit.
 
-Files go through the user's own Hugging Face cache, and only those are downloaded that hold a
-wanted tensor. A token in the environment (`HF_TOKEN`) is used by huggingface_hub itself; nothing
-here reads or prints it.
+Configuration and tokenizer go through the user's own Hugging Face cache. Weights do not: of each
+file only the byte ranges of the wanted tensors are transferred, into memory, so that no machine
+needs room for a whole checkpoint; a file that is in the cache already is read from there. A token
+in the environment (`HF_TOKEN`) is used by huggingface_hub itself; nothing here reads or prints it.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download, snapshot_download
+import torch
+from huggingface_hub import hf_hub_download, hf_hub_url, snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -21,9 +23,11 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils import build_hf_headers
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.models.folder import FolderSource, first_line
+from goodhart_gap.models.folder import INDEX, SINGLE, FolderSource, first_line
+from goodhart_gap.models.ranges import RemoteWeights
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +36,12 @@ METADATA = ("*.json", "*.jinja", "*.model", "*.txt")
 
 
 class HubSource(FolderSource):
-    """A checkpoint folder whose files are downloaded when they are first asked for."""
+    """A checkpoint folder whose files, and parts of weight files, come when they are asked for."""
 
     def __init__(self, repository: str, revision: str) -> None:
         self.repository = repository
         self.revision = revision
+        self._opened: dict[str, RemoteWeights] = {}
         super().__init__(self._metadata_folder())
 
     @property
@@ -57,6 +62,27 @@ class HubSource(FolderSource):
             return None
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
+
+    def read(self, names: Collection[str]) -> dict[str, torch.Tensor]:
+        """Return those of the named weights that are there; only their bytes are transferred."""
+        tensors: dict[str, torch.Tensor] = {}
+        for file, wanted in self._by_file(names):
+            if (self.folder / file).exists():
+                tensors |= super().read(wanted)
+                continue
+            tensors |= self._remote(file).read(wanted)
+        return tensors
+
+    def _tensor_files(self) -> dict[str, str]:
+        if self._files is None and self.find(INDEX) is None and not (self.folder / SINGLE).exists():
+            self._files = dict.fromkeys(self._remote(SINGLE).tensors, SINGLE)
+        return super()._tensor_files()
+
+    def _remote(self, file: str) -> RemoteWeights:
+        if file not in self._opened:
+            url = hf_hub_url(self.repository, file, revision=self.revision)
+            self._opened[file] = RemoteWeights(url, build_hf_headers(), f"{self.label}, {file}")
+        return self._opened[file]
 
     def _metadata_folder(self) -> Path:
         try:

@@ -12,7 +12,7 @@ and its Hessian 2 t n^2 for t tokens. A forward pass costs 2 operations a weight
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,23 +69,31 @@ class Workload:
         """Return what a job has to do."""
         model = self.model(job)
         sizes = self._model_sizes(model) if model else None
-        kind = _WORK.get(job.rule)
-        if kind is None:
+        if job.rule not in _WORK:
             return Work(self._settings.job_start_s)
         if sizes is None or model is None:
             return Work(self._settings.model_start_s, known=False)
-        return kind(job, sizes, self._config["models"][model], self._config, self._settings)
+        return work_of(job, sizes, self._config["models"][model], self._config, self._settings)
 
     def _model_sizes(self, model: str) -> ModelSizes | None:
-        """Return the sizes from the fetched config.json, else from the settings, else None."""
+        """Return the sizes from the fetched config.json, the config or the settings, else None."""
         if model not in self._sizes:
-            path = self._results / "models" / model / "base" / "config.json"
-            known = self._settings.models.get(model)
-            self._sizes[model] = _sizes_of(json.loads(path.read_text())) if path.exists() else known
+            stated = self._config["models"].get(model, {}).get("sizes")
+            known = (
+                ModelSizes.model_validate(stated) if stated else self._settings.models.get(model)
+            )
+            self._sizes[model] = fetched_sizes(self._results, model) or known
         return self._sizes[model]
 
 
-def _sizes_of(config: dict[str, Any]) -> ModelSizes:
+def fetched_sizes(results: Path, model: str) -> ModelSizes | None:
+    """Return the sizes of a model whose config.json is in `results` already, else None."""
+    path = results / "models" / model / "base" / "config.json"
+    return sizes_of(json.loads(path.read_text())) if path.exists() else None
+
+
+def sizes_of(config: dict[str, Any]) -> ModelSizes:
+    """Return the sizes that a model's config.json tells."""
     heads = config["num_attention_heads"]
     size = config.get("head_dim") or config["hidden_size"] // heads
     return ModelSizes(
@@ -98,7 +106,7 @@ def _sizes_of(config: dict[str, Any]) -> ModelSizes:
     )
 
 
-def _matrices(sizes: ModelSizes) -> Iterator[tuple[int, int]]:
+def matrices(sizes: ModelSizes) -> Iterator[tuple[int, int]]:
     """Yield rows and columns of each weight matrix of a block."""
     hidden = sizes.hidden
     yield from ((sizes.queries, hidden), (sizes.keys, hidden), (sizes.keys, hidden))
@@ -107,32 +115,48 @@ def _matrices(sizes: ModelSizes) -> Iterator[tuple[int, int]]:
     yield (hidden, sizes.intermediate)
 
 
-def _block_weights(sizes: ModelSizes) -> int:
-    return sum(rows * columns for rows, columns in _matrices(sizes))
+def block_weights(sizes: ModelSizes) -> int:
+    """Return the number of weights of a block's matrices."""
+    return sum(rows * columns for rows, columns in matrices(sizes))
 
 
-def _embedding_weights(sizes: ModelSizes) -> int:
+def embedding_weights(sizes: ModelSizes) -> int:
+    """Return the number of weights of embedding and head."""
     return sizes.vocabulary * sizes.hidden * (1 if sizes.tied else 2)
 
 
-def _blocks(job: GraphJob) -> int:
-    match = _SHARD.fullmatch(job.wildcards.get("shard", ""))
+def packed_bytes(sizes: ModelSizes, how: dict[str, Any]) -> float:
+    """Return the bytes of a block's matrices compressed as `how` (a `compress` section) says."""
+    bits, group, rank = how.get("bits", 4), how.get("group_size", 64), how.get("rank", 16)
+    factor_bits = how.get("factor_bits", 4)
+    # A scale and a zero of 16 bits a group.
+    return sum(
+        rows * columns * (bits + 32 / group) / 8 + rank * (rows + columns) * factor_bits / 8
+        for rows, columns in matrices(sizes)
+    )
+
+
+def blocks_of(shard: str) -> int:
+    """Return how many blocks a shard holds, by its name; 0 for the embeddings."""
+    match = _SHARD.fullmatch(shard)
     return int(match[2]) - int(match[1]) + 1 if match else 0
 
 
-def _model_weights(sizes: ModelSizes, model: dict[str, Any]) -> int:
-    return model["blocks"] * _block_weights(sizes) + _embedding_weights(sizes)
+def model_weights(sizes: ModelSizes, model: dict[str, Any]) -> int:
+    """Return the number of weights of the whole model."""
+    return model["blocks"] * block_weights(sizes) + embedding_weights(sizes)
 
 
-def _tokens(model: dict[str, Any]) -> int:
+def calibration_tokens(model: Mapping[str, Any]) -> int:
+    """Return the number of calibration tokens."""
     calibration = model.get("calibration", {})
-    return int(calibration.get("sequences", 128) * calibration.get("sequence_length", 256))
+    return int(calibration.get("sequences", 96) * calibration.get("sequence_length", 192))
 
 
 def _fetch_shard(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
-    weights = _blocks(job) * _block_weights(sizes) or _embedding_weights(sizes)
+    weights = blocks_of(job.wildcards["shard"]) * block_weights(sizes) or embedding_weights(sizes)
     size = weights * DTYPE_BYTES[model.get("dtype", "bfloat16")]
     local = not model["source"].startswith("hf:")
     return Work(
@@ -147,31 +171,31 @@ def _calibration_tokens(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
     if model.get("calibration", {}).get("source", "self") != "self":
-        return Work(settings.model_start_s, output_bytes=4 * _tokens(model))
+        return Work(settings.model_start_s, output_bytes=4 * calibration_tokens(model))
     calibration = model.get("calibration", {})
-    weights = _model_weights(sizes, model)
+    weights = model_weights(sizes, model)
     steps = calibration.get("sequence_length", 256)
     batches = -(-calibration.get("sequences", 128) // settings.batch)
     return Work(
         settings.model_start_s,
-        flops=2.0 * weights * _tokens(model),
+        flops=2.0 * weights * calibration_tokens(model),
         memory_bytes=2.0 * weights * steps * batches,
         disk_bytes=2.0 * weights,
-        output_bytes=4 * _tokens(model),
+        output_bytes=4 * calibration_tokens(model),
     )
 
 
 def _accumulate_hessians(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
-    tokens, blocks = _tokens(model), _blocks(job)
+    tokens, blocks = calibration_tokens(model), blocks_of(job.wildcards["shard"])
     # One Hessian for q/k/v, one each for o, gate/up and down.
     widths = (sizes.hidden, sizes.queries, sizes.hidden, sizes.intermediate)
     hessians = sum(width**2 for width in widths)
     return Work(
         settings.model_start_s,
-        flops=blocks * 2.0 * tokens * (_block_weights(sizes) + hessians),
-        disk_bytes=blocks * (2.0 * _block_weights(sizes) + 8.0 * hessians),
+        flops=blocks * 2.0 * tokens * (block_weights(sizes) + hessians),
+        disk_bytes=blocks * (2.0 * block_weights(sizes) + 8.0 * hessians),
         output_bytes=blocks * 8.0 * hessians + 4.0 * tokens * sizes.hidden,
     )
 
@@ -180,19 +204,19 @@ def _compress_shard(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
     how = config["conditions"].get(job.wildcards["condition"], {}).get("compress") or {}
-    bits, rank = how.get("bits", 4), how.get("rank", 16)
-    iterations, factor_bits = how.get("iterations", 2), how.get("factor_bits", 4)
-    flops = packed = 0.0
-    for rows, columns in _matrices(sizes):
+    rank = how.get("rank", 16)
+    iterations = how.get("iterations", 2)
+    flops = 0.0
+    for rows, columns in matrices(sizes):
         flops += columns**3 / 3 + iterations * (
             2.0 * rows * columns**2 + 8.0 * rows * columns * rank
         )
-        packed += rows * columns * bits / 8 + rank * (rows + columns) * factor_bits / 8
-    blocks = _blocks(job)
+    packed = packed_bytes(sizes, how)
+    blocks = blocks_of(job.wildcards["shard"])
     return Work(
         settings.model_start_s,
         flops=blocks * flops,
-        disk_bytes=blocks * (2.0 * _block_weights(sizes) + packed),
+        disk_bytes=blocks * (2.0 * block_weights(sizes) + packed),
         output_bytes=blocks * packed,
     )
 
@@ -204,7 +228,7 @@ def _sample_responses(
     runs = int(job.wildcards["last"]) - int(job.wildcards["first"]) + 1
     responses = 2 * runs * _task_count(experiment["tasks"])
     steps = experiment.get("sampling", {}).get("max_new_tokens", 256)
-    weights = _model_weights(sizes, model)
+    weights = model_weights(sizes, model)
     return Work(
         settings.model_start_s,
         flops=2.0 * weights * responses * (settings.prompt_tokens + steps),
@@ -218,6 +242,17 @@ def _task_count(tasks: str) -> int:
     """Return the number of tasks of a set, by the number at the end of its name, else 20."""
     match = re.search(r"(\d+)$", Path(tasks).stem)
     return int(match[1]) if match else 20
+
+
+def work_of(
+    job: GraphJob,
+    sizes: ModelSizes,
+    model: Mapping[str, Any],
+    config: Mapping[str, Any],
+    settings: PlanSettings,
+) -> Work:
+    """Return what a job of a model of known sizes has to do."""
+    return _WORK[job.rule](job, sizes, dict(model), config, settings)
 
 
 _WORK = {

@@ -19,9 +19,10 @@ import pytest
 import torch
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.models import hub
+from goodhart_gap.models import hub, ranges
 from goodhart_gap.models.settings import ModelSettings
 from goodhart_gap.models.sources import open_source
+from goodhart_gap.models.tensor_files import read_header
 from tests.tiny_models import write_tiny_checkpoint
 from tests.unit.models.fetching import fetch_base, file_settings
 
@@ -37,6 +38,12 @@ class Hub(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.downloads: list[str] = []
+        self.ranges: list[tuple[str, int, int]] = []
+        """File, first byte and bytes sent of every range request."""
+        self.break_off_after: int | None = None
+        """Bytes of a range after which the connection is closed, once."""
+        self.busy = 0
+        """How many more range requests are answered 503."""
         self.tokens: set[str | None] = set()
 
 
@@ -69,6 +76,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(json.dumps(info).encode(), "application/json", body)
         elif path.startswith(prefix) and path.removeprefix(prefix) in files:
             name = path.removeprefix(prefix)
+            if body and "Range" in self.headers:
+                self.answer_range(name, files[name].read_bytes())
+                return
             if body:
                 self.server.downloads.append(name)
             self.answer(files[name].read_bytes(), "application/octet-stream", body)
@@ -87,6 +97,25 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if body:
             self.wfile.write(content)
+
+    def answer_range(self, name: str, content: bytes) -> None:
+        if self.server.busy:
+            self.server.busy -= 1
+            self.send_error(503)
+            return
+        first, last = self.headers["Range"].removeprefix("bytes=").split("-")
+        part = content[int(first) : int(last) + 1]
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(part)))
+        end = int(first) + len(part) - 1
+        self.send_header("Content-Range", f"bytes {first}-{end}/{len(content)}")
+        self.end_headers()
+        if self.server.break_off_after is not None:
+            part = part[: self.server.break_off_after]
+            self.server.break_off_after = None
+            self.close_connection = True
+        self.server.ranges.append((name, int(first), len(part)))
+        self.wfile.write(part)
 
     def refuse(self, code: str) -> None:
         self.send_response(404)
@@ -118,6 +147,8 @@ def served(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hub.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(ranges, "FIRST_BYTES", 64)  # the test's weights are small, too
+    monkeypatch.setattr(ranges, "GAP_BYTES", 0)
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     yield server
     server.shutdown()
@@ -139,16 +170,61 @@ def test_the_checkpoint_is_the_one_that_is_served(
     assert len(served.downloads) == len(set(served.downloads)), "a file was downloaded twice"
 
 
-def test_only_the_weight_files_of_the_shard_are_downloaded(served: Hub, checkpoint: Path) -> None:
+def block_tensors(checkpoint: Path, block: int) -> dict[str, str]:
+    """Return the tensors of a block with the file each is in."""
     index = json.loads((checkpoint / "model.safetensors.index.json").read_text())["weight_map"]
-    wanted = [name for name in index if name.startswith("model.layers.1.")]
-    needed = {index[name] for name in wanted}
+    return {name: file for name, file in index.items() if f".layers.{block}." in name}
+
+
+def test_only_the_bytes_of_the_shard_are_transferred(served: Hub, checkpoint: Path) -> None:
+    wanted = block_tensors(checkpoint, 1)
     source = open_source(settings())
+    assert not served.ranges
+    tensors = source.read(list(wanted))
+    assert tensors.keys() == wanted.keys()
+    assert {name for name, _, _ in served.ranges} == set(wanted.values())
     assert not [name for name in served.downloads if name.endswith(".safetensors")]
-    assert source.read(wanted).keys() == set(wanted)
-    downloaded = {name for name in served.downloads if name.endswith(".safetensors")}
-    assert downloaded == needed
-    assert needed < set(index.values())
+    weights = sum(tensor.nbytes for tensor in tensors.values())
+    headers = sum(read_header(checkpoint / file).start for file in set(wanted.values()))
+    assert sum(size for _, _, size in served.ranges) == weights + headers
+
+
+def test_a_connection_that_breaks_off_goes_on_where_it_stopped(
+    served: Hub, checkpoint: Path
+) -> None:
+    wanted = list(block_tensors(checkpoint, 0))
+    source = open_source(settings())
+    served.break_off_after = 20  # in the middle of the first header
+    served.busy = 2
+    tensors = source.read(wanted)
+    expected = open_source(file_settings(checkpoint)).read(wanted)
+    assert all(torch.equal(tensors[name], expected[name]) for name in wanted)
+    sent = [(name, first) for name, first, _ in served.ranges]
+    assert len(sent) == len(set(sent)), "bytes were sent twice"
+
+
+def test_a_server_that_stays_away_is_one_sentence(served: Hub, checkpoint: Path) -> None:
+    source = open_source(settings())
+    served.busy = 1000
+    with pytest.raises(GoodhartError, match=r"cannot be reached \(status 503\)"):
+        source.read(list(block_tensors(checkpoint, 0)))
+
+
+def test_weights_in_the_cache_are_read_from_there(served: Hub, checkpoint: Path) -> None:
+    source = open_source(settings())
+    wanted = block_tensors(checkpoint, 0)
+    for file in set(wanted.values()):
+        assert source.find(file)
+    assert source.read(list(wanted)).keys() == wanted.keys()
+    assert not served.ranges
+
+
+def test_a_checkpoint_of_one_file_needs_no_index(served: Hub, tmp_path: Path) -> None:
+    served.folder = write_tiny_checkpoint(tmp_path / "whole", "qwen2", blocks=2)
+    source = open_source(settings())
+    (tensor,) = source.read(["model.layers.1.mlp.up_proj.weight"]).values()
+    assert tensor.dtype == torch.bfloat16
+    assert not [name for name in served.downloads if name.endswith(".safetensors")]
 
 
 def test_the_token_is_sent_and_never_logged(

@@ -1,0 +1,199 @@
+"""What a job of a large model needs: main memory, GPUs, scratch disk, minutes. From sizes alone.
+
+Symbols as in `goodhart_gap.provenance.workload`. With w the bytes of a block's weights, H = 8
+(2 h^2 + q^2 + i^2) those of its Hessians (float32, train and held-out), b the blocks of the shard
+and a the bytes of the calibration tokens' activations, in the dtype of the model:
+
+    job                    main memory                    scratch disk
+    fetch_shard            2 b w                          b w
+    accumulate_hessians    w + H + 2 a                    b (w + H) + 2 a
+    compress_shard         10 x widest Hessian + packed   b (w + H) + packed
+    sample_responses       largest shard x 2              all shards
+
+Main memory comes on top of an interpreter with its libraries (`START_BYTES`). A forward pass needs
+its weights (of one block for Hessians, of the whole model for sampling) on GPUs, with room for
+activations and the cache of keys and values.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from goodhart_gap.provenance.graph import GraphJob
+from goodhart_gap.provenance.settings import ModelSizes, PlanSettings
+from goodhart_gap.provenance.workload import (
+    DTYPE_BYTES,
+    block_weights,
+    blocks_of,
+    calibration_tokens,
+    embedding_weights,
+    matrices,
+    model_weights,
+    packed_bytes,
+    work_of,
+)
+
+START_BYTES = 1.5e9
+"""Python with torch and transformers."""
+
+SHARE_OF_GPU = 0.85
+"""Of a GPU's memory, what weights and caches may take; the rest is for activations."""
+
+PATIENCE = 4
+"""A job may take this many times as long as predicted before it is ended."""
+
+SHORTEST_MINUTES = 30
+
+COMPRESS_THREADS = 16
+"""Threads of a compress job of a large model: its matrices are products of thousands of columns."""
+
+
+Amounts = tuple[float, float, float]
+"""Bytes of main memory, of scratch disk, and on GPUs."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one job needs."""
+
+    memory_bytes: float
+    scratch_bytes: float
+    """What must fit on its scratch disk at once: inputs that travel, and outputs."""
+    gpus: int
+    gpu_bytes: float
+    """What must fit on its GPUs together."""
+    minutes: int
+    """After which it may be ended."""
+
+
+def need_of(
+    rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any], settings: PlanSettings
+) -> Need | None:
+    """Return what a job of `rule` needs; None for a small rule, or a model without stated sizes."""
+    model = model_name(wildcards, config)
+    stated = config["models"].get(model, {}).get("sizes") if model else None
+    measure = _NEEDS.get(rule)
+    if measure is None or not stated or model is None:
+        return None
+    sizes, about = ModelSizes.model_validate(stated), config["models"][model]
+    memory, scratch, gpu_bytes = measure(sizes, about, _Job(wildcards, config, settings))
+    room = settings.gpu_memory_bytes * SHARE_OF_GPU
+    gpus = max(1, math.ceil(gpu_bytes / room)) if gpu_bytes and about.get("gpus") else 0
+    threads = COMPRESS_THREADS if rule == "compress_shard" else 8
+    job = GraphJob.model_construct(rule=rule, wildcards=dict(wildcards))
+    work = work_of(job, sizes, about, config, settings)
+    seconds = work.seconds(settings, gpus=gpus, cores=threads)
+    return Need(
+        memory_bytes=START_BYTES + memory + (0 if gpus else gpu_bytes),
+        scratch_bytes=scratch,
+        gpus=gpus,
+        gpu_bytes=gpu_bytes if gpus else 0,
+        minutes=max(SHORTEST_MINUTES, math.ceil(PATIENCE * seconds / 60)),
+    )
+
+
+def model_name(wildcards: Mapping[str, str], config: Mapping[str, Any]) -> str | None:
+    """Return the name of the model that a job with `wildcards` works on, None for none."""
+    if "model" in wildcards:
+        return wildcards["model"]
+    experiment = config.get("experiments", {}).get(wildcards.get("experiment", ""), {})
+    return experiment.get("model")
+
+
+@dataclass(frozen=True)
+class _Job:
+    wildcards: Mapping[str, str]
+    config: Mapping[str, Any]
+    settings: PlanSettings
+
+    @property
+    def blocks(self) -> int:
+        return blocks_of(self.wildcards.get("shard", ""))
+
+
+def hessian_bytes(sizes: ModelSizes) -> int:
+    """Return the bytes of a block's Hessians, both splits: q/k/v and gate/up share one each."""
+    widths = (sizes.hidden, sizes.queries, sizes.hidden, sizes.intermediate)
+    return 8 * sum(width**2 for width in widths)
+
+
+def _weight_bytes(weights: int, about: Mapping[str, Any]) -> int:
+    return weights * DTYPE_BYTES[about.get("dtype", "bfloat16")]
+
+
+def _activation_bytes(sizes: ModelSizes, about: Mapping[str, Any]) -> int:
+    return _weight_bytes(calibration_tokens(about) * sizes.hidden, about)
+
+
+def _shard_bytes(sizes: ModelSizes, about: Mapping[str, Any], blocks: int) -> int:
+    return _weight_bytes(blocks * block_weights(sizes) or embedding_weights(sizes), about)
+
+
+def _fetch(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    shard = _shard_bytes(sizes, about, job.blocks)
+    return 2 * shard, shard, 0
+
+
+def _hessians(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    block = _shard_bytes(sizes, about, 1)
+    activations = _activation_bytes(sizes, about)
+    memory = block + hessian_bytes(sizes) + 2 * activations
+    # The first shard starts from the embeddings in place of activations.
+    before = max(activations, _shard_bytes(sizes, about, 0) if _is_first(job) else 0)
+    scratch = job.blocks * (block + hessian_bytes(sizes)) + before + activations
+    return memory, scratch, block + hessian_bytes(sizes) / 2 + _room(sizes, 4096)
+
+
+def _compress(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    how = job.config["conditions"].get(job.wildcards["condition"], {}).get("compress") or {}
+    packed = job.blocks * packed_bytes(sizes, how)
+    widest = max(columns for _, columns in matrices(sizes))
+    memory = 10 * 4 * widest**2 + packed
+    blocks = _shard_bytes(sizes, about, job.blocks) + job.blocks * hessian_bytes(sizes)
+    return memory, blocks + packed, 0
+
+
+def _sample(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    weights = _weight_bytes(model_weights(sizes, dict(about)), about)
+    condition = job.config["conditions"].get(job.wildcards.get("condition", ""), {})
+    how = condition.get("compress")
+    blocks = about["blocks"]
+    stored = (
+        blocks * packed_bytes(sizes, how) + _shard_bytes(sizes, about, 0) if how else float(weights)
+    )
+    largest = _shard_bytes(sizes, about, min(about.get("blocks_per_shard", 4), blocks))
+    experiment = job.config["experiments"].get(job.wildcards.get("experiment", ""), {})
+    sampling = experiment.get("sampling", {})
+    tokens = job.settings.prompt_tokens + sampling.get("max_new_tokens", 256)
+    cache = sampling.get("batch_size", 256) * tokens * 2 * blocks * sizes.keys * 2
+    return 2 * largest, stored, weights + cache
+
+
+def _calibrate(
+    sizes: ModelSizes, about: Mapping[str, Any], job: _Job
+) -> tuple[float, float, float]:
+    if about.get("calibration", {}).get("source", "self") != "self":
+        return 0, 0, 0
+    weights = _weight_bytes(model_weights(sizes, dict(about)), about)
+    largest = _shard_bytes(sizes, about, min(about.get("blocks_per_shard", 4), about["blocks"]))
+    return 2 * largest, weights, weights + _room(sizes, 4096)
+
+
+def _room(sizes: ModelSizes, tokens: int) -> float:
+    """Return the bytes of a block's activations in float32 for that many tokens at once."""
+    return 4.0 * tokens * (4 * sizes.hidden + 3 * sizes.intermediate)
+
+
+def _is_first(job: _Job) -> bool:
+    return job.wildcards.get("shard", "").startswith("blocks000")
+
+
+_NEEDS = {
+    "fetch_shard": _fetch,
+    "calibration_tokens": _calibrate,
+    "accumulate_hessians": _hessians,
+    "accumulate_passing_hessians": _hessians,
+    "compress_shard": _compress,
+    "sample_responses": _sample,
+}
