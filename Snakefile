@@ -22,6 +22,7 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
 include: "rules/models.smk"
 include: "rules/calibration.smk"
 include: "rules/compression.smk"

@@ -31,6 +31,13 @@ def config(families: int) -> dict[str, Any]:
                 "revision": "0" * 40,
                 "blocks": 80,
                 "blocks_per_shard": 1,
+                "sizes": {
+                    "hidden": 8192,
+                    "intermediate": 29568,
+                    "queries": 8192,
+                    "keys": 1024,
+                    "vocabulary": 152064,
+                },
                 "calibration": {"sequences": 256, "sequence_length": 2048},
             }
         },

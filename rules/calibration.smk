@@ -22,8 +22,10 @@ rule calibration_tokens:
         "../environment.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory_of("calibration_tokens", small_mb=4000),
+        runtime=minutes_of("calibration_tokens", small=120),
+        disk_mb=disk_of("calibration_tokens"),
+        gpu=gpus_of("calibration_tokens"),
     params:
         shards=shards_flag,
         text=text_flag,
@@ -59,8 +61,10 @@ rule accumulate_hessians:
         "../environment.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory_of("accumulate_hessians", small_mb=4000),
+        runtime=minutes_of("accumulate_hessians", small=120),
+        disk_mb=disk_of("accumulate_hessians"),
+        gpu=gpus_of("accumulate_hessians"),
     params:
         hessians="--hessians",
         precedes=precedes_flag,

@@ -47,10 +47,11 @@ rule compress_shard:
         condition=COMPRESSED_CONDITIONS,
     conda:
         "../environment.yaml"
-    threads: 2
+    threads: compress_threads
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=memory_of("compress_shard", small_mb=4000),
+        runtime=minutes_of("compress_shard", small=240),
+        disk_mb=disk_of("compress_shard"),
     params:
         code=code_digest("compress_shard"),
     message:

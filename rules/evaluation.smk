@@ -73,8 +73,10 @@ rule sample_responses:
         "../environment.yaml"
     threads: sampling_threads
     resources:
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=memory_of("sample_responses", small_mb=6000),
+        runtime=minutes_of("sample_responses", small=240),
+        disk_mb=disk_of("sample_responses"),
+        gpu=gpus_of("sample_responses"),
     params:
         index=index_flag,
         model=model_name,

@@ -82,8 +82,9 @@ rule fetch_shard:
         "../environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory_of("fetch_shard", small_mb=4000),
+        runtime=minutes_of("fetch_shard", small=120),
+        disk_mb=disk_of("fetch_shard"),
     params:
         wheel=wheel_flag,
         folder=folder_flag,

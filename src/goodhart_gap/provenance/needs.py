@@ -37,8 +37,8 @@ from goodhart_gap.provenance.workload import (
 START_BYTES = 1.5e9
 """Python with torch and transformers."""
 
-SHARE_OF_GPU = 0.85
-"""Of a GPU's memory, what weights and caches may take; the rest is for activations."""
+SHARE_OF_GPU = 0.95
+"""Of a GPU's memory, what weights, caches and activations may take together."""
 
 PATIENCE = 4
 """A job may take this many times as long as predicted before it is ended."""

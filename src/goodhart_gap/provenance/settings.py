@@ -70,7 +70,7 @@ class PlanSettings(Settings):
     gpu: MachineRates
     """One GPU."""
 
-    gpu_memory_bytes: float = Field(default=8e10, gt=0)
+    gpu_memory_bytes: float = Field(default=8.5e10, gt=0)
     """Memory of one GPU: how many a job asks for follows from it."""
 
     models: dict[str, ModelSizes] = Field(default_factory=dict)
