@@ -22,8 +22,12 @@ def grouped_bytes(rows: int, columns: int, bits: int, group_size: int, *, symmet
 
 
 def trellis_tile_rows(rows: int) -> int:
-    """Rows of a tile of a trellis-coded matrix: at most 48, tiles in multiples of 8 if possible."""
-    tiles = 8 * -(-rows // (8 * 48))
+    """Rows of a tile of a trellis-coded matrix: at most 48; tiles in multiples of 8, or of 16.
+
+    Each tile is a stream, and streams are searched side by side in sixteens.
+    """
+    least = 8 if rows <= 8 * 48 else 16
+    tiles = least * -(-rows // (least * 48))
     return -(-rows // tiles)
 
 

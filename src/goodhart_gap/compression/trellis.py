@@ -16,11 +16,9 @@ step * tile_rows weights is coded at once, from the state the one before ended i
 """
 
 import hashlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import torch
 
@@ -34,6 +32,9 @@ SPREAD = {2: 1.03, 3: 1.05, 4: 1.08}
 
 STEP = 16
 """Columns coded at once."""
+
+FEW_LANES, MANY_LANES = 16, 32
+"""Streams searched side by side: the more the faster, if they are there."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,12 @@ def encode_streams(
 
     Returns codes uint8 and values float32, both [n, length], and the states at the end.
     """
-    kernel, lanes = _kernel()
+    # Imported late, since only this codebook needs a compiler.
+    from goodhart_gap.compression.viterbi import search
+
     count, length = streams.shape
+    lanes = MANY_LANES if count > FEW_LANES else FEW_LANES
+    kernel = search(bits, lanes)
     values = table().numpy()
     groups = range(0, count, lanes)
 
@@ -141,9 +146,9 @@ def encode_streams(
         begin = torch.zeros(lanes, dtype=torch.int64)
         begin[:size] = torch.tensor(states[start : start + size])
         codes = torch.zeros(length, lanes, dtype=torch.uint8)
-        # Anything beyond six deviations is coded like six; costs then fit in 31 bits.
+        # Anything beyond six deviations is coded like six, so that no outlier drowns the others.
         chunk.clamp_(-6, 6)
-        ends = kernel(chunk.numpy(), begin.numpy(), values, codes.numpy(), bits, STATE_BITS)
+        ends = kernel(chunk.numpy(), begin.numpy(), values, codes.numpy())
         return codes[:, :size].T, ends[:size].tolist()
 
     with ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
@@ -175,11 +180,3 @@ def _states(codes: torch.Tensor, bits: int, starts: torch.Tensor) -> torch.Tenso
     for age in range(memory):
         states |= stream[:, memory - age : memory - age + length] << (age * bits)
     return states & ((1 << STATE_BITS) - 1)
-
-
-@lru_cache(maxsize=1)
-def _kernel() -> tuple[Callable[..., Any], int]:
-    """The compiled search; imported late, since only this codebook needs a compiler."""
-    from goodhart_gap.compression.viterbi import LANES, search
-
-    return search, LANES

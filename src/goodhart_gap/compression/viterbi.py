@@ -1,121 +1,91 @@
 """The Viterbi search over a bitshift trellis, compiled by numba.
 
-`LANES` streams are searched side by side, so that every loop runs over contiguous numbers and
-becomes vector instructions. Path costs are integers (2^20 units to one squared deviation) whose
-lowest bits name the predecessor: one integer minimum then yields both the cost and the way back.
+All that has to be remembered of the paths into a position is the least cost of each stem (the state
+bits that survive the next shift), so the costs of single states exist in registers only. Several
+streams are searched side by side, so that the inner loop runs over contiguous numbers and becomes
+vector instructions.
 """
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-LANES = 8
-
-_ROOT_UNITS = 1024.0
+_FAR = np.float32(1e9)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=True)
-def search(
-    targets: NDArray[np.float32],
-    starts: NDArray[np.int64],
-    values: NDArray[np.float32],
-    codes: NDArray[np.uint8],
-    bits: int,
-    state_bits: int,
-) -> NDArray[np.int64]:
-    """Fill `codes` [length, LANES] with the best codes of `targets` [length, LANES].
-
-    `starts` [LANES] are the states before the first position, `values` [2^state_bits] the value of
-    each state, |targets| at most 6. Returns the states [LANES] after the last position.
-    """
+@lru_cache(maxsize=6)
+def search(bits: int, lanes: int) -> Callable[..., Any]:
+    """The search for codes of `bits` bits in `lanes` streams: constants, which unroll the loops."""
     branches = 1 << bits
-    states = 1 << state_bits
-    stems = states >> bits
-    length = targets.shape[0]
-    costs = np.full(states * LANES, 1 << 30, np.int32)
-    least = np.empty(stems * LANES, np.int32)
-    back = np.empty((length, stems * LANES), np.uint8)
-    spread = np.empty(branches * LANES, np.float32)
-    repeated = np.empty(branches * LANES, np.int32)
-    levels = np.repeat(values, LANES) * np.float32(_ROOT_UNITS)
-    for lane in range(LANES):
-        costs[starts[lane] * LANES + lane] = 0
-    for t in range(length):
-        for branch in range(branches):
-            for lane in range(LANES):
-                spread[branch * LANES + lane] = targets[t, lane] * np.float32(_ROOT_UNITS)
-        _choose(costs, least, back[t], stems * LANES, branches)
-        _extend(costs, least, spread, levels, repeated, stems, branches)
-        if t % 64 == 63:
-            _rebase(costs, states)
-    ends = np.empty(LANES, np.int64)
-    for lane in range(LANES):
-        state = 0
-        for candidate in range(states):
-            if costs[candidate * LANES + lane] < costs[state * LANES + lane]:
-                state = candidate
-        ends[lane] = state
-        for t in range(length - 1, -1, -1):
-            codes[t, lane] = state & (branches - 1)
-            stem = state >> bits
-            state = int(back[t, stem * LANES + lane]) * stems + stem
-    return ends
 
+    @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=True)
+    def search_of_bits(
+        targets: NDArray[np.float32],
+        starts: NDArray[np.int64],
+        values: NDArray[np.float32],
+        codes: NDArray[np.uint8],
+    ) -> NDArray[np.int64]:
+        """Fill `codes` [length, lanes] with the best codes of `targets` [length, lanes].
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=True)
-def _choose(
-    costs: NDArray[np.int32],
-    least: NDArray[np.int32],
-    back: NDArray[np.uint8],
-    width: int,
-    branches: int,
-) -> None:
-    """Best predecessor of each stem (the state bits that survive a shift), for every lane."""
-    for i in range(width):
-        least[i] = costs[i]
-    for branch in range(1, branches):
-        row = costs[branch * width : (branch + 1) * width]
-        for i in range(width):
-            candidate = row[i] + np.int32(branch)
-            least[i] = min(candidate, least[i])
-    low = np.int32(branches - 1)
-    for i in range(width):
-        back[i] = np.uint8(least[i] & low)
-        least[i] = least[i] & ~low
+        `starts` [lanes] are the states before the first position, `values` [states] the value of
+        each state. Returns the states [lanes] after the last position.
+        """
+        length = targets.shape[0]
+        stems = values.shape[0] >> bits
+        costs = np.full((stems, lanes), _FAR, np.float32)
+        spare = np.empty((stems, lanes), np.float32)
+        back = np.empty((length, stems, lanes), np.uint8)
+        for lane in range(lanes):
+            costs[starts[lane] & (stems - 1), lane] = 0
+        for t in range(length):
+            target, way = targets[t], back[t]
+            for stem in range(stems):
+                for lane in range(lanes):
+                    error = target[lane] - values[stem]
+                    best = costs[stem >> bits, lane] + error * error
+                    chosen = 0
+                    for branch in range(1, branches):
+                        state = stem + branch * stems
+                        error = target[lane] - values[state]
+                        cost = costs[state >> bits, lane] + error * error
+                        chosen = branch if cost < best else chosen
+                        best = min(cost, best)
+                    spare[stem, lane] = best
+                    way[stem, lane] = chosen
+            costs, spare = spare, costs
+            if t % 64 == 63:
+                _rebase(costs)
+        return _trace(costs, back, codes, bits)
 
-
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=True)
-def _extend(
-    costs: NDArray[np.int32],
-    least: NDArray[np.int32],
-    spread: NDArray[np.float32],
-    levels: NDArray[np.float32],
-    repeated: NDArray[np.int32],
-    stems: int,
-    branches: int,
-) -> None:
-    """Cost of each state: its stem's, plus the squared error of its value."""
-    width = branches * LANES
-    low = np.int32(branches - 1)
-    for stem in range(stems):
-        source = least[stem * LANES : (stem + 1) * LANES]
-        for branch in range(branches):
-            target = repeated[branch * LANES : (branch + 1) * LANES]
-            for lane in range(LANES):
-                target[lane] = source[lane]
-        row = costs[stem * width : (stem + 1) * width]
-        level = levels[stem * width : (stem + 1) * width]
-        for i in range(width):
-            error = spread[i] - level[i]
-            row[i] = repeated[i] + (np.int32(error * error) & ~low)
+    return search_of_bits
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _rebase(costs: NDArray[np.int32], states: int) -> None:
-    """Take each lane's least cost off all its costs, so that none overflows."""
-    for lane in range(LANES):
-        least = costs[lane]
-        for state in range(1, states):
-            least = min(least, costs[state * LANES + lane])
-        for state in range(states):
-            costs[state * LANES + lane] -= least
+def _rebase(costs: NDArray[np.float32]) -> None:
+    """Take each lane's least cost off all its costs, so that sums stay small and exact."""
+    for lane in range(costs.shape[1]):
+        least = costs[:, lane].min()
+        for stem in range(costs.shape[0]):
+            costs[stem, lane] -= least
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _trace(
+    costs: NDArray[np.float32], back: NDArray[np.uint8], codes: NDArray[np.uint8], bits: int
+) -> NDArray[np.int64]:
+    """Walk back from the cheapest stems; fill `codes`, return the last states."""
+    length, stems, lanes = back.shape
+    ends = np.empty(lanes, np.int64)
+    for lane in range(lanes):
+        stem = costs[:, lane].argmin()
+        for t in range(length - 1, -1, -1):
+            state = stem + back[t, stem, lane] * stems
+            if t == length - 1:
+                ends[lane] = state
+            codes[t, lane] = state & ((1 << bits) - 1)
+            stem = state >> bits
+    return ends
