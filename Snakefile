@@ -30,11 +30,16 @@ include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
 include: "rules/documents.smk"
 
+if CONFIG.storage:
+
+    include: "rules/storage.smk"
+
 
 rule all:
     default_target: True
     input:
         collect("<results>/{experiment}/ANALYSIS.md", experiment=CONFIG.build),
+        collect("<results>/mirror/{folder}.json", folder=MIRRORED if CONFIG.storage else []),
 
 
 rule published:

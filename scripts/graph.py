@@ -62,7 +62,8 @@ def _describe_job(dag: Any, job: Any, numbers: dict[Any, int]) -> dict[str, Any]
 
 
 def _name(file: Any) -> str:
-    return str(file.storage_object.query if file.is_storage else file)
+    """Return the path by which manifests know a file, also where it lies in a storage."""
+    return str(file)
 
 
 def _text(value: Any) -> Any:

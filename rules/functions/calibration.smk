@@ -19,11 +19,8 @@ def shards_to_sample_from(wildcards):
     """All base shards where the model writes its own calibration text; none otherwise."""
     if model_of(wildcards).calibration.source != "self":
         return []
-    return expand(
-        rules.fetch_shard.output.weights,
-        shard=model_shards(wildcards),
-        allow_missing=True,
-    )
+    folder = "<results>/models/{model}/base"
+    return [large(f"{folder}/{shard}.safetensors") for shard in model_shards(wildcards)]
 
 
 def shards_flag(wildcards):
@@ -50,8 +47,8 @@ def what_precedes(wildcards):
     model = model_of(wildcards)
     before = preceding_shard(wildcards.shard, model.blocks, model.blocks_per_shard)
     if before == EMBEDDINGS:
-        return "<results>/models/{model}/base/embeddings.safetensors"
-    return f"<results>/models/{{model}}/calibration/activations/{before}.safetensors"
+        return large("<results>/models/{model}/base/embeddings.safetensors")
+    return travelling(f"<results>/models/{{model}}/calibration/activations/{before}.safetensors")
 
 
 def precedes_flag(wildcards):

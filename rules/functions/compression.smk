@@ -26,8 +26,5 @@ def fingerprints_of_block_shards(wildcards):
 
 def compressed_shards(wildcards):
     """All compressed shards of a model under a condition."""
-    return expand(
-        "<results>/models/{model}/{condition}/{shard}.safetensors",
-        shard=block_shards(wildcards),
-        allow_missing=True,
-    )
+    folder = "<results>/models/{model}/{condition}"
+    return [large(f"{folder}/{shard}.safetensors") for shard in block_shards(wildcards)]

@@ -48,10 +48,10 @@ def model_weights(wildcards):
     model = experiment_of(wildcards).model
     folder = wildcards.condition if is_compressed(wildcards.condition) else "base"
     blocks = [
-        f"<results>/models/{model}/{folder}/{shard}.safetensors"
+        large(f"<results>/models/{model}/{folder}/{shard}.safetensors")
         for shard in block_shards(wildcards)
     ]
-    return [f"<results>/models/{model}/base/embeddings.safetensors", *blocks]
+    return [large(f"<results>/models/{model}/base/embeddings.safetensors"), *blocks]
 
 
 def checkpoint_index(wildcards):
