@@ -74,33 +74,21 @@ def assemble(
     shard of another base, a module that is missing or has other settings than allocated, one whose
     correlation is under `minimum_correlation`, or bytes that do not add up.
     """
-    shapes: dict[str, tuple[int, int]] = {}
-    for record in base["shards"].values():
-        shapes.update(linear_shapes(record))
     rows: list[dict[str, Any]] = []
+    shapes = shapes_of(base)
     weight_map = {
         name: os.path.relpath(embeddings, folder) for name in read_header(embeddings).tensors
     }
-    total_bytes, total_parameters = embeddings.stat().st_size, _parameters(base, "embeddings")
+    total_bytes, total_parameters = embeddings.stat().st_size, parameters_of(base, "embeddings")
     for path in shards:
-        header = read_header(path)
-        record = _record(path, header)
-        _check_base(path, record, base)
-        found = _rows(path, header, record, shapes, allocation)
-        _check_bytes(path, header, found)
+        shard, found = checked_rows(path, base, shapes, allocation)
         rows += found
-        names = list(base["shards"][record["shard"]]["tensors"])
+        names = list(base["shards"][shard]["tensors"])
         weight_map.update(dict.fromkeys(names, os.path.relpath(path, folder)))
         total_bytes += path.stat().st_size
-        total_parameters += _parameters(base, record["shard"])
+        total_parameters += parameters_of(base, shard)
     _check_complete(rows, allocation)
-    for row in rows:
-        if row["correlation"] < minimum_correlation:
-            raise GoodhartError(
-                f"{row['module']}: its reconstruction correlates {row['correlation']:.4f} with the "
-                f"base weight, under minimum_correlation {minimum_correlation}; give it more bits "
-                "or protect it."
-            )
+    check_floor(rows, minimum_correlation)
     linear_bytes = sum(row["bytes"] for row in rows)
     linear_parameters = sum(row["parameters"] for row in rows)
     return Checkpoint(
@@ -109,6 +97,40 @@ def assemble(
         linear_bits=8 * linear_bytes / linear_parameters,
         model_bits=8 * total_bytes / total_parameters,
     )
+
+
+def shapes_of(base: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """{module: (outputs, inputs)} of a model, from its fingerprint record."""
+    shapes: dict[str, tuple[int, int]] = {}
+    for record in base["shards"].values():
+        shapes.update(linear_shapes(record))
+    return shapes
+
+
+def checked_rows(
+    path: Path,
+    base: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, int]],
+    allocation: Mapping[str, MatrixSettings | None],
+) -> tuple[str, list[dict[str, Any]]]:
+    """Name and rows of fidelity.csv of a compressed shard that passes all checks but the floor."""
+    header = read_header(path)
+    record = _record(path, header)
+    _check_base(path, record, base)
+    rows = _rows(path, header, record, shapes, allocation)
+    _check_bytes(path, header, rows)
+    return str(record["shard"]), rows
+
+
+def check_floor(rows: Sequence[Mapping[str, Any]], minimum_correlation: float) -> None:
+    """Raise GoodhartError for a module whose correlation with its base is under the floor."""
+    for row in rows:
+        if row["correlation"] < minimum_correlation:
+            raise GoodhartError(
+                f"{row['module']}: its reconstruction correlates {row['correlation']:.4f} with the "
+                f"base weight, under minimum_correlation {minimum_correlation}; give it more bits "
+                "or protect it."
+            )
 
 
 def write_fidelity(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -164,32 +186,48 @@ def _rows(
             raise GoodhartError(
                 f"{path}: {module} is not stored as allocated; delete the shard and run again."
             )
-        parameters = shapes[module][0] * shapes[module][1]
         if settings is None:
-            size = _size(header, f"{module}.weight")
-            fidelity = dict.fromkeys(("relative_error", "weighted_error", "held_out_error"), 0.0)
-            fidelity["correlation"] = 1.0
-            described: dict[str, Any] = {"method": None}
-        else:
-            size = stored_bytes(shapes[module], settings)
-            fidelity = stored["fidelity"]
-            described = settings.model_dump(
-                include={"method", "codebook", "bits", "group_size", "factor_bits"}
-            )
-            described["rank"] = effective_rank(shapes[module], settings)
-        row = {
-            "module": module,
-            "block": block_of(module),
-            "shard": record["shard"],
-            "protected": settings is None,
-            "parameters": parameters,
-            "bytes": size,
-            "bits_per_parameter": round(8 * size / parameters, 4),
-            **described,
-            **fidelity,
-        }
-        rows.append({column: row.get(column) for column in FIDELITY_COLUMNS})
+            rows.append(plain_row(module, record["shard"], header, shapes))
+            continue
+        described: dict[str, Any] = settings.model_dump(
+            include={"method", "codebook", "bits", "group_size", "factor_bits"}
+        )
+        described["rank"] = effective_rank(shapes[module], settings)
+        size = stored_bytes(shapes[module], settings)
+        rows.append(
+            _row(module, record["shard"], shapes, size, {**described, **stored["fidelity"]})
+        )
     return rows
+
+
+def plain_row(
+    module: str, shard: str, header: Header, shapes: Mapping[str, tuple[int, int]]
+) -> dict[str, Any]:
+    """Row of fidelity.csv of a module that `header`'s file holds as it is in the base."""
+    exact = dict.fromkeys(("relative_error", "weighted_error", "held_out_error"), 0.0)
+    size = _size(header, f"{module}.weight")
+    return _row(module, shard, shapes, size, {"protected": True, **exact, "correlation": 1.0})
+
+
+def _row(
+    module: str,
+    shard: str,
+    shapes: Mapping[str, tuple[int, int]],
+    size_bytes: int,
+    measured: Mapping[str, Any],
+) -> dict[str, Any]:
+    parameters = shapes[module][0] * shapes[module][1]
+    row = {
+        "module": module,
+        "block": block_of(module),
+        "shard": shard,
+        "protected": False,
+        "parameters": parameters,
+        "bytes": size_bytes,
+        "bits_per_parameter": round(8 * size_bytes / parameters, 4),
+        **measured,
+    }
+    return {column: row.get(column) for column in FIDELITY_COLUMNS}
 
 
 def _in_shard(module: str, header: Header, record: Mapping[str, Any]) -> bool:
@@ -243,7 +281,8 @@ def _record(path: Path, header: Header) -> dict[str, Any]:
     return record
 
 
-def _parameters(base: Mapping[str, Any], shard: str) -> int:
+def parameters_of(base: Mapping[str, Any], shard: str) -> int:
+    """Count the weights of a base shard."""
     total = 0
     for entry in base["shards"][shard]["tensors"].values():
         count = 1
