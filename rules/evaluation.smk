@@ -94,10 +94,52 @@ rule sample_responses:
         " --last {wildcards.last} --sampling {params.sampling:q} 2>&1 | tee {log}"
 
 
+rule judge_responses:
+    input:
+        responses=rules.sample_responses.output.responses,
+        tasks=rules.freeze_tasks.output.tasks,
+        judge=judge_files,
+    output:
+        verdicts=("<results>/{experiment}/verdicts/{condition}/seed{seed}/runs{first}-{last}.jsonl"),
+    log:
+        "<logs>/judge_responses/{experiment}/{condition}/seed{seed}/runs{first}-{last}.log",
+    benchmark:
+        "<benchmarks>/judge_responses/{experiment}/{condition}/seed{seed}/runs{first}-{last}.jsonl"
+    conda:
+        "../environment.yaml"
+    threads: judge_threads
+    resources:
+        mem_mb=6000,
+        runtime=240,
+    params:
+        model=judge_flags,
+        judge=judge_settings,
+        code=code_digest("judge_responses"),
+    message:
+        "Judging the explanations of {output.verdicts}"
+    shell:
+        "python scripts/judge_responses.py --responses {input.responses} --tasks {input.tasks}"
+        " {params.model} --verdicts {output.verdicts} --judge {params.judge:q} 2>&1 | tee {log}"
+
+
+use rule judge_responses as judge_gold with:
+    input:
+        responses=GOLD,
+        tasks=rules.freeze_tasks.output.tasks,
+        judge=judge_files,
+    output:
+        verdicts="<results>/{experiment}/verdicts/gold.jsonl",
+    log:
+        "<logs>/judge_gold/{experiment}.log",
+    benchmark:
+        "<benchmarks>/judge_gold/{experiment}.jsonl"
+
+
 rule score_responses:
     input:
         responses=chunk_of_run,
         tasks=rules.freeze_tasks.output.tasks,
+        verdicts=verdicts_of_run,
     output:
         outcomes="<results>/{experiment}/outcomes/{condition}/seed{seed}/run{run}.json",
     log:
@@ -113,20 +155,23 @@ rule score_responses:
         mem_mb=500,
         runtime=5,
     params:
+        verdicts=verdicts_flag,
         grading=grading_settings,
         code=code_digest("score_responses"),
     message:
         "Scoring run {wildcards.run} of {wildcards.condition} in {wildcards.experiment}"
     shell:
         "python scripts/score_responses.py --responses {input.responses} --tasks {input.tasks}"
-        " --outcomes {output.outcomes} --run {wildcards.run} --grading {params.grading:q}"
+        " {params.verdicts} --outcomes {output.outcomes} --run {wildcards.run}"
+        " --grading {params.grading:q}"
         " > {log} 2>&1"
 
 
 rule validate_graders:
     input:
         tasks=rules.freeze_tasks.output.tasks,
-        gold=sorted(str(path) for path in Path("config/gold").glob("*.jsonl")),
+        gold=GOLD,
+        verdicts=gold_verdicts,
     output:
         graders="<results>/{experiment}/tables/graders.csv",
         errors="<results>/{experiment}/tables/grader_errors.csv",
@@ -141,9 +186,10 @@ rule validate_graders:
         mem_mb=500,
         runtime=10,
     params:
+        verdicts=verdicts_flag,
         code=code_digest("validate_graders"),
     message:
         "Validating the graders on the tasks of {wildcards.experiment}"
     shell:
         "python scripts/validate_graders.py --tasks {input.tasks} --gold {input.gold}"
-        " --graders {output.graders} --errors {output.errors} 2>&1 | tee {log}"
+        " {params.verdicts} --graders {output.graders} --errors {output.errors} 2>&1 | tee {log}"

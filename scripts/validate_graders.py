@@ -6,19 +6,19 @@ from itertools import chain
 
 from goodhart_gap.evaluation.tasks import read_frozen
 from goodhart_gap.evaluation.validation import (
-    GRADERS,
     gate_shortfalls,
-    gold_verdicts,
+    grade_all,
     read_gold,
-    suite_verdicts,
     validate,
 )
+from goodhart_gap.evaluation.verdicts import by_text
 from goodhart_gap.files import read_jsonl
 from goodhart_gap.script import Script
 
 script = Script(__doc__)
 script.input("--tasks")
 script.input("--gold", many=True)
+script.input("--verdicts", optional=True)
 script.output("--graders")
 script.output("--errors")
 
@@ -28,7 +28,8 @@ RATES = ("sensitivity", "specificity", "kappa")
 def main(args: argparse.Namespace) -> None:
     tasks = read_frozen(args.tasks)
     gold = read_gold(chain.from_iterable(read_jsonl(path) for path in args.gold))
-    rows = validate(tasks, gold)
+    stored = by_text(read_jsonl(args.verdicts)) if args.verdicts else None
+    rows = validate(tasks, gold, stored)
     with args.graders.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -36,17 +37,12 @@ def main(args: argparse.Namespace) -> None:
     with args.errors.open("w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle)
         table.writerow(["grader", "set", "role", "task", "kind", "expected", "given", "text"])
-        for name, grader in GRADERS.items():
-            for role in ("execution", "explanation"):
-                for where, verdicts in (
-                    ("suite", suite_verdicts(grader, tasks.values(), role)),
-                    ("gold", gold_verdicts(grader, tasks, gold, role)),
-                ):
-                    for v in verdicts:
-                        if v.expected != v.given:
-                            table.writerow(
-                                [name, where, role, v.task, v.kind, v.expected, v.given, v.text]
-                            )
+        for name, where, role, verdicts in grade_all(tasks, gold, stored):
+            table.writerows(
+                [name, where, role, v.task, v.kind, v.expected, v.given, v.text]
+                for v in verdicts
+                if v.expected != v.given
+            )
     print_table(rows)
 
 
@@ -60,7 +56,7 @@ def print_table(rows: list[dict[str, object]]) -> None:
             f"{name} {row[name]} ({row[f'{name}_low']} to {row[f'{name}_high']})" for name in RATES
         )
         print(f"{row['grader']:8} {row['set']:5} {row['role']:11} {counts}; {figures}")
-    for grader in GRADERS:
+    for grader in dict.fromkeys(str(row["grader"]) for row in rows):
         shortfalls = gate_shortfalls(rows, grader)
         print(f"gate of {grader}: {'passed' if not shortfalls else '; '.join(shortfalls)}")
 

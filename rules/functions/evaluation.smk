@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 
+GOLD = sorted(str(path) for path in Path("config/gold").glob("*.jsonl"))
+
 LIVE = [
     name
     for name, experiment in CONFIG.experiments.items()
@@ -84,3 +86,65 @@ def chunk_of_run(wildcards):
     last = min(first + experiment.runs_per_job, experiment.runs) - 1
     folder = f"<results>/{wildcards.experiment}/responses/{wildcards.condition}"
     return f"{folder}/seed{wildcards.seed}/runs{first}-{last}.jsonl"
+
+
+def judge_of(wildcards):
+    """Settings of the judge of {experiment}, or None where rubrics grade explanations."""
+    grading = experiment_of(wildcards).grading
+    return grading.judge if grading.explanation == "judge" else None
+
+
+def judge_settings(wildcards):
+    """JSON of JudgeSettings; `null` where there is no judge, for rules that then never run."""
+    judge = judge_of(wildcards)
+    return "null" if judge is None else judge.model_dump_json()
+
+
+def judge_files(wildcards):
+    """What a local judge is made of; nothing for an API."""
+    judge = judge_of(wildcards)
+    if judge is None or judge.model is None:
+        return []
+    base = f"<results>/models/{judge.model}/base"
+    model = CONFIG.models[judge.model]
+    names = "config.json fingerprint.json generation_config.json tokenizer.json"
+    names += " tokenizer_config.json chat_template.jinja"
+    shards = shard_names(model.blocks, model.blocks_per_shard)
+    files = [f"{base}/{name}" for name in names.split()]
+    return [*files, *(large(f"{base}/{shard}.safetensors") for shard in shards)]
+
+
+def judge_flags(wildcards, input):
+    """The options that pass the files of a local judge."""
+    if not input.judge:
+        return ""
+    config, fingerprint, *others = input.judge
+    tokenizer = [path for path in others if not str(path).endswith(".safetensors")]
+    shards = [path for path in others if str(path).endswith(".safetensors")]
+    return (
+        f"--config {config} --fingerprint {fingerprint} --tokenizer {' '.join(tokenizer)}"
+        f" --shards {' '.join(shards)}"
+    )
+
+
+def judge_threads(wildcards):
+    """CPU threads of a local judge."""
+    judge = judge_of(wildcards)
+    return 1 if judge is None else judge.sampling.threads
+
+
+def verdicts_of_run(wildcards):
+    """The verdicts on the chunk that holds {run}, where a judge reads explanations."""
+    if judge_of(wildcards) is None:
+        return []
+    return chunk_of_run(wildcards).replace("/responses/", "/verdicts/")
+
+
+def gold_verdicts(wildcards):
+    """The judge's verdicts on the gold set, where there is a judge."""
+    return [] if judge_of(wildcards) is None else "<results>/{experiment}/verdicts/gold.jsonl"
+
+
+def verdicts_flag(wildcards, input):
+    """The option that passes verdicts, where there are any."""
+    return f"--verdicts {input.verdicts}" if input.verdicts else ""

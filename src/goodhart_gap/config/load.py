@@ -64,6 +64,10 @@ def _check_references(config: Config, files: Sequence[str | Path]) -> None:
             for condition in experiment.conditions:
                 check((*key, "conditions"), condition, config.conditions, remedy)
             _check_file((*key, "tasks"), task_file(experiment.tasks), files)
+            judge = experiment.grading.judge
+            if judge is not None and judge.model is not None:
+                remedy = "unknown model; add it to models"
+                check((*key, "grading", "judge", "model"), judge.model, config.models, remedy)
         elif isinstance(experiment, RecordedExperiment):
             _check_file((*key, "record"), Path(experiment.record), files)
         check(

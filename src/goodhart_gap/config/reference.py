@@ -65,6 +65,9 @@ def page_text() -> str:
         ("Recorded experiments", "experiments.{name} (source: record)", "RecordedExperiment"),
         ("Sampling", "experiments.{name}.sampling", "SamplingSettings"),
         ("Grading", "experiments.{name}.grading", "GradingSettings"),
+        ("Judge", "experiments.{name}.grading.judge", "JudgeSettings"),
+        ("Sampling of verdicts", "experiments.{name}.grading.judge.sampling", "JudgeSampling"),
+        ("Judge behind an API", "experiments.{name}.grading.judge.api", "JudgeApi"),
         ("Statistics", "experiments.{name}.statistics", "StatisticsSettings"),
     ):
         keys = list(_keys(schema["$defs"][name], schema))

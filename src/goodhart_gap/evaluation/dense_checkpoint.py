@@ -20,11 +20,16 @@ from goodhart_gap.runtime.load import check_base
 
 @contextmanager
 def dense_checkpoint(
-    config: Path, fingerprint: Path, shards: Sequence[Path], others: Sequence[Path]
+    config: Path,
+    fingerprint: Path,
+    shards: Sequence[Path],
+    others: Sequence[Path],
+    index: Path | None = None,
 ) -> Iterator[Path]:
     """Give a folder with the dense model of `shards` in transformers' format.
 
-    `others` are files that stand beside the weights: tokenizer, generation config. Raises
+    `others` are files that stand beside the weights: tokenizer, generation config; `index` says
+    which shard each weight is taken from, where they overlap. Raises
     GoodhartError when a compressed shard was made from another base than `fingerprint` names.
     """
     base_shards = read_json(fingerprint)["shards"]

@@ -10,6 +10,7 @@ from goodhart_gap.evaluation.grading_settings import GradingSettings
 from goodhart_gap.evaluation.quadrants import quadrant
 from goodhart_gap.evaluation.rubrics import Coverage, grade_explanation
 from goodhart_gap.evaluation.tasks import Task
+from goodhart_gap.evaluation.verdicts import Verdicts, judged
 
 _SHARED = ("experiment", "model", "condition", "seed", "run")
 
@@ -19,10 +20,12 @@ def score_run(
     tasks: Mapping[str, Task],
     run: int,
     settings: GradingSettings,
+    verdicts: Verdicts | None = None,
 ) -> dict[str, Any]:
-    """Return the outcomes of `run`, in the order of `tasks`.
+    """Return the outcomes of `run`, in the order of `tasks`; a judge's `verdicts` are only read.
 
-    Raises GoodhartError when a task's execution or explanation of that run is missing.
+    Raises GoodhartError when a task's execution or explanation of that run is missing, or a verdict
+    that the settings call for.
     """
     found = {(row["task"], row["role"]): row for row in responses if row["run"] == run}
     outcomes = []
@@ -33,10 +36,10 @@ def score_run(
                 raise GoodhartError(
                     f"responses: run {run} of task '{task.id}' has no {role}; sample it again."
                 )
-        outcomes.append(score(task, pair[0] or {}, pair[1] or {}, settings))
+        outcomes.append(score(task, pair[0] or {}, pair[1] or {}, settings, verdicts))
     first = next(iter(found.values()))
     shared = {key: first[key] for key in _SHARED}
-    return {**shared, "grader": settings.grader, "outcomes": outcomes}
+    return {**shared, "grader": settings.name, "outcomes": outcomes}
 
 
 def score(
@@ -44,10 +47,12 @@ def score(
     execution: Mapping[str, Any],
     explanation: Mapping[str, Any],
     settings: GradingSettings,
+    verdicts: Verdicts | None = None,
 ) -> dict[str, Any]:
     """Return one outcome: both grades, and the facts about the responses they rest on."""
     answer = grade_answer(task.answer, execution["text"], execution["truncated"])
-    coverage = _coverage(task, explanation)
+    judge = verdicts or {} if settings.explanation == "judge" else None
+    coverage = _coverage(task, explanation, judge)
     executes = answer.status == "correct"
     understands = coverage.status == "explained"
     if settings.grader == "legacy":
@@ -70,8 +75,11 @@ def score(
     }
 
 
-def _coverage(task: Task, explanation: Mapping[str, Any]) -> Coverage:
+def _coverage(task: Task, explanation: Mapping[str, Any], verdicts: Verdicts | None) -> Coverage:
+    """Grade an explanation by its stored verdict, or by the rubric where `verdicts` is None."""
     if task.rubric is None:
         return Coverage("incomplete", (), ("no rubric",))
-    prompts = tuple(task.prompts().values())
-    return grade_explanation(task.rubric, explanation["text"], explanation["truncated"], prompts)
+    text, truncated = explanation["text"], explanation["truncated"]
+    if verdicts is not None:
+        return judged(task, text, truncated, verdicts)
+    return grade_explanation(task.rubric, text, truncated, tuple(task.prompts().values()))

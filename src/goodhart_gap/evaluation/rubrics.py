@@ -14,7 +14,8 @@ from goodhart_gap.evaluation.patterns import VOCABULARY, Pattern, compile_patter
 from goodhart_gap.evaluation.tasks import Rubric
 from goodhart_gap.evaluation.text import sentences, tokens, words
 
-Status = Literal["explained", "incomplete", "truncated", "refused", "empty"]
+Status = Literal["explained", "incomplete", "truncated", "refused", "empty", "unjudged"]
+"""`unjudged`: a judge model was asked, and its verdict could not be read."""
 
 _MINIMUM_TOKENS = 6
 _COPIED_SHARE = 0.8

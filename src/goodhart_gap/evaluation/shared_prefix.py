@@ -12,6 +12,7 @@ The model is not altered: transformers lets attention be computed by a registere
 a cache object to keep keys and values. Ours does both.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -56,7 +57,7 @@ class SharedPrefixCache:
         self.layers = layers
         self.prompts: list[list[tuple[Tensor, Tensor]]] = []
         self.groups: list[_Group] = []
-        self.prompt_of_row = torch.empty(0, dtype=torch.int64)
+        self.prompt_of_row: list[int] = []
         self.steps = 0
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
@@ -65,9 +66,9 @@ class SharedPrefixCache:
         """Let the next forward pass fill a new prompt."""
         self.prompts.append([])
 
-    def start(self, prompt_of_row: Tensor) -> None:
-        """Begin generation with one row for each entry of `prompt_of_row`, sorted, int64 [rows]."""
-        self.prompt_of_row = prompt_of_row
+    def start(self, prompt_of_row: Sequence[int]) -> None:
+        """Begin generation with one row for each entry of `prompt_of_row`, sorted."""
+        self.prompt_of_row = list(prompt_of_row)
         self.steps = 0
         self.groups = _grouped(self.prompts)
         key = self.prompts[0][0][0]
@@ -85,11 +86,11 @@ class SharedPrefixCache:
             self.values = [_grown(value, room) for value in self.values]
         self.steps += 1
 
-    def keep(self, rows: Tensor) -> None:
-        """Keep only the given rows, int64, ascending."""
-        self.keys = [key[rows.to(key.device)] for key in self.keys]
-        self.values = [value[rows.to(value.device)] for value in self.values]
-        self.prompt_of_row = self.prompt_of_row[rows]
+    def keep(self, rows: Sequence[int]) -> None:
+        """Keep only the given rows, ascending."""
+        self.keys = [_taken(key, rows) for key in self.keys]
+        self.values = [_taken(value, rows) for value in self.values]
+        self.prompt_of_row = [self.prompt_of_row[row] for row in rows]
         self._arrange()
 
     def update(
@@ -127,7 +128,7 @@ class SharedPrefixCache:
     def _arrange(self) -> None:
         """Lay the rows of each group out as prompts x slots, as many slots as the fullest has."""
         rows_of: dict[int, list[int]] = {}
-        for row, prompt in enumerate(self.prompt_of_row.tolist()):
+        for row, prompt in enumerate(self.prompt_of_row):
             rows_of.setdefault(prompt, []).append(row)
         for group in self.groups:
             group.arrange(rows_of)
@@ -203,8 +204,8 @@ class _Group:
         return self.places[device]
 
 
-def _taken(tensor: Tensor, places: list[int]) -> Tensor:
-    return tensor[torch.tensor(places, dtype=torch.int64, device=tensor.device)]
+def _taken(tensor: Tensor, places: Sequence[int]) -> Tensor:
+    return tensor[torch.tensor(list(places), dtype=torch.int64, device=tensor.device)]
 
 
 def _grouped(prompts: list[list[tuple[Tensor, Tensor]]]) -> list[_Group]:

@@ -149,16 +149,12 @@ def _generate_shared(model: Any, encoded: Sequence[list[int]], chooser: _Chooser
             )
             first.append(result.logits[:, -1])
             chooser.progress.report()
-        logits = torch.cat(first).repeat_interleave(runs, dim=0)
-        prompt_of_row = torch.arange(len(encoded), device=device).repeat_interleave(runs)
-        lengths = torch.tensor([len(ids) for ids in encoded], device=device)
-        positions = lengths.repeat_interleave(runs)
         rows = list(range(len(chooser.rows)))
-        if len(rows) < _FEWEST_ROWS:
-            rows += [rows[-1]] * (_FEWEST_ROWS - len(rows))
-            index = torch.tensor(rows, device=device)
-            logits, positions = logits[index], positions[index]
-            prompt_of_row = prompt_of_row[index]
+        rows += [rows[-1]] * (_FEWEST_ROWS - len(rows))
+        prompt_of_row = [row // runs for row in rows]
+        logits = torch.cat(first)[torch.tensor(prompt_of_row, device=device)]
+        lengths = [len(encoded[prompt]) for prompt in prompt_of_row]
+        positions = torch.tensor(lengths, device=device)
         tokens = torch.tensor(chooser.choose(logits, rows), device=device)
         cache.start(prompt_of_row)
         for _ in range(1, chooser.settings.max_new_tokens):
@@ -169,7 +165,7 @@ def _generate_shared(model: Any, encoded: Sequence[list[int]], chooser: _Chooser
             kept = sorted(kept + done[: max(0, _FEWEST_ROWS - len(kept))])
             if len(rows) - len(kept) >= max(1, _COMPACT_SHARE * len(rows)):
                 index = torch.tensor(kept, device=device)
-                cache.keep(index)
+                cache.keep(kept)
                 tokens, positions = tokens[index], positions[index]
                 rows = [rows[place] for place in kept]
             cache.advance()

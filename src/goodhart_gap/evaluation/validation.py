@@ -7,7 +7,7 @@ weighted by how many responses of the pool each labelled one stands for.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from goodhart_gap.evaluation.acceptance import Case, cases
 from goodhart_gap.evaluation.answers import grade_answer
 from goodhart_gap.evaluation.rubrics import grade_explanation
 from goodhart_gap.evaluation.tasks import Task
+from goodhart_gap.evaluation.verdicts import Verdicts, judged
 from goodhart_gap.settings import Settings
 
 Role = Literal["execution", "explanation"]
@@ -189,17 +190,50 @@ def rates(table: np.ndarray) -> tuple[float, float, float]:
     return sensitivity, specificity, kappa
 
 
-def validate(tasks: Mapping[str, Task], gold: Sequence[GoldResponse]) -> list[dict[str, Any]]:
+def judge_grader(stored: Verdicts) -> Grader:
+    """Ours with a judge model for explanations, by its stored verdicts."""
+
+    def grader(task: Task, role: Role, text: str, truncated: bool) -> bool:
+        if role == "execution":
+            return concepts_grader(task, role, text, truncated)
+        return task.rubric is not None and (
+            judged(task, text, truncated, stored).status == "explained"
+        )
+
+    return grader
+
+
+Graded = tuple[str, str, Role, list[Verdict]]
+"""Name of the grader, set (`suite` or `gold`), role, and what it gave."""
+
+
+def grade_all(
+    tasks: Mapping[str, Task], gold: Sequence[GoldResponse], stored: Verdicts | None = None
+) -> Iterator[Graded]:
+    """Yield every grader's verdicts on the suite and on the gold set, by role.
+
+    A judge is known by its `stored` verdicts on the gold set, and on no case of the suite.
+    """
+    graders = dict(GRADERS)
+    if stored is not None:
+        graders["judge"] = judge_grader(stored)
+    roles: tuple[Role, Role] = ("execution", "explanation")
+    for name, grader in graders.items():
+        for role in roles:
+            if name != "judge" or role == "execution":
+                yield name, "suite", role, suite_verdicts(grader, tasks.values(), role)
+            yield name, "gold", role, gold_verdicts(grader, tasks, gold, role)
+
+
+def validate(
+    tasks: Mapping[str, Task], gold: Sequence[GoldResponse], stored: Verdicts | None = None
+) -> list[dict[str, Any]]:
     """Return the rows of graders.csv: every grader on the suite and on the gold set, by role."""
-    rows = []
-    for name, grader in GRADERS.items():
-        for role in ("execution", "explanation"):
-            suite = suite_verdicts(grader, tasks.values(), role)
-            labelled = gold_verdicts(grader, tasks, gold, role)
-            for where, verdicts in (("suite", suite), ("gold", labelled)):
-                if verdicts:
-                    rows.append({"grader": name, "set": where, "role": role} | summary(verdicts))
-    return rows
+    return [
+        {"grader": name, "set": where, "role": role} | summary(verdicts)
+        for name, where, role, verdicts in grade_all(tasks, gold, stored)
+        if verdicts
+    ]
 
 
 def gate_shortfalls(rows: Iterable[Mapping[str, Any]], grader: str = "concepts") -> list[str]:

@@ -24,6 +24,7 @@ SECRET_VARIABLES = (
     "SNAKEMAKE_STORAGE_S3_ACCESS_KEY",
     "SNAKEMAKE_STORAGE_S3_SECRET_KEY",
     "RUNPOD_API_KEY",
+    "OPENAI_API_KEY",
 )
 """Environment variables whose values are secret."""
 
@@ -64,6 +65,9 @@ class Secrets(Settings):
 
     runpod_api_key: SecretStr | None = None
     """RunPod API key."""
+
+    openai_api_key: SecretStr | None = None
+    """Key of an OpenAI-compatible endpoint, for a judge."""
 
     @classmethod
     def from_environment(cls) -> "Secrets":
