@@ -30,9 +30,28 @@ include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
 include: "rules/documents.smk"
 
+
 if CONFIG.storage:
 
     include: "rules/storage.smk"
+
+
+# Seconds of work on small files: not worth a place in a cluster's queue.
+localrules:
+    all,
+    published,
+    fingerprint_model,
+    allocate,
+    freeze_prompts,
+    freeze_tasks,
+    score_responses,
+    validate_graders,
+    aggregate,
+    draw_figures,
+    write_analysis,
+    write_quadrants,
+    write_audit,
+    write_paper,
 
 
 rule all:

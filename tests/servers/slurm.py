@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -125,9 +126,7 @@ class Slurm:
         # The executor plugin drops every SLURM_ variable before it calls srun, this one too.
         srun = folder / "bin/srun"
         srun.parent.mkdir(exist_ok=True)
-        srun.write_text(
-            f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {_program("srun")} "$@"\n'
-        )
+        srun.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {_program("srun")} "$@"\n')
         srun.chmod(0o755)
         key = folder / "munge.key"
         key.write_bytes(os.urandom(128))
@@ -194,6 +193,11 @@ class Slurm:
         rows = (line.partition("|") for line in out.splitlines())
         return {number: comment for number, _, comment in rows}
 
+    def job(self, number: str) -> dict[str, str]:
+        """Return what Slurm knows about a job, by Slurm's own names."""
+        out = self.command("scontrol", "--oneliner", "show", "job", number)
+        return dict(word.split("=", 1) for word in out.split() if "=" in word)
+
     def states(self) -> dict[str, str]:
         """Return the state of every node."""
         out = self.command("sinfo", "-h", "-N", "-p", "cpu", "-o", "%N %t", check=False)
@@ -213,7 +217,7 @@ class Slurm:
             raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
 
-    def wait_until(self, condition, what: str, seconds: float = 60.0) -> None:
+    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
         """Wait for a condition; fail with the daemons' logs when it does not come true."""
         deadline = time.monotonic() + seconds
         while not condition():
