@@ -35,7 +35,7 @@ RESULTS = CONFIG.pathvars.get("results", "results")
 
 # Large files may live on S3 (`storage:`); everything else is an ordinary file in any case.
 if CONFIG.storage:
-    from goodhart_gap.storage.plugin import register
+    from goodhart_gap.provenance.storage_plugin import register
 
     register()
 
@@ -135,8 +135,9 @@ def block_shards(wildcards):
 
 
 def is_compressed(condition):
-    """Whether a condition compresses anything; the baseline does not."""
-    return CONFIG.conditions[condition].compress is not None
+    """Whether a condition compresses anything, or reuses what is; the baseline does not."""
+    settings = CONFIG.conditions[condition]
+    return settings.compress is not None or settings.reuse is not None
 
 
 def live_experiment(wildcards):

@@ -13,6 +13,8 @@ rule allocate:
         "<logs>/allocate/{model}/{condition}.log",
     benchmark:
         "<benchmarks>/allocate/{model}/{condition}.jsonl"
+    wildcard_constraints:
+        condition=COMPRESSED_CONDITIONS,
     conda:
         "../environment.yaml"
     threads: 1
@@ -77,6 +79,8 @@ rule assemble:
         "<logs>/assemble/{model}/{condition}.log",
     benchmark:
         "<benchmarks>/assemble/{model}/{condition}.jsonl"
+    wildcard_constraints:
+        condition=COMPRESSED_CONDITIONS,
     conda:
         "../environment.yaml"
     threads: 1

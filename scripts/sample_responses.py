@@ -53,7 +53,7 @@ def checkpoint(args: argparse.Namespace) -> AbstractContextManager[Path | None]:
         return nullcontext()
     from goodhart_gap.evaluation.dense_checkpoint import dense_checkpoint
 
-    return dense_checkpoint(args.config, args.fingerprint, args.shards, args.tokenizer)
+    return dense_checkpoint(args.config, args.fingerprint, args.shards, args.tokenizer, args.index)
 
 
 def engine_of(args: argparse.Namespace, tokenizer: Any, folder: Path | None) -> Engine:
@@ -71,7 +71,7 @@ def engine_of(args: argparse.Namespace, tokenizer: Any, folder: Path | None) -> 
     torch.set_num_threads(args.sampling.threads)
     device = available_device()
     dtype = args.sampling.dtype
-    model = load_model(args.config, args.fingerprint, args.shards, dtype, device)
+    model = load_model(args.config, args.fingerprint, args.shards, dtype, device, index=args.index)
     return TransformersEngine(model, tokenizer)
 
 

@@ -4,8 +4,9 @@ import re
 from goodhart_gap.models.shards import BLOCK_SHARD_PATTERN
 
 # `base` is a folder beside the conditions, and is not one of them.
-COMPRESSED_CONDITIONS = "|".join(
-    re.escape(name) for name in CONFIG.conditions if is_compressed(name)
+COMPRESSED_CONDITIONS = (
+    "|".join(re.escape(name) for name, each in CONFIG.conditions.items() if each.compress)
+    or "(?!)"
 )
 
 

@@ -48,12 +48,8 @@ def tokenizer_files(wildcards):
 def model_weights(wildcards):
     """The shards that make up the model under {condition}."""
     model = experiment_of(wildcards).model
-    folder = wildcards.condition if is_compressed(wildcards.condition) else "base"
-    blocks = [
-        large(f"<results>/models/{model}/{folder}/{shard}.safetensors")
-        for shard in block_shards(wildcards)
-    ]
-    return [large(f"<results>/models/{model}/base/embeddings.safetensors"), *blocks]
+    embeddings = large(f"<results>/models/{model}/base/embeddings.safetensors")
+    return [embeddings, *shards_of_condition(model, wildcards.condition)]
 
 
 def checkpoint_index(wildcards):

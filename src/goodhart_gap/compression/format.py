@@ -5,7 +5,7 @@ is stored in the base checkpoint's number format under its own name.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -142,23 +142,31 @@ _PARTS = tuple(
 )
 
 
-def read_shard(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
+def read_shard(
+    path: Path, names: Collection[str] | None = None
+) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield (name in the transformers state dict, dense tensor in the base number format).
 
     `path` is a compressed shard, or a plain safetensors file such as the embeddings shard, which
-    is yielded as it is. One dense tensor is in memory at a time.
+    is yielded as it is; with `names`, only those of its tensors. One dense tensor is in memory at a
+    time.
     """
+
+    def wanted(name: str) -> bool:
+        return names is None or name in names
+
     with safe_open(path, framework="pt") as file:
         compressed = "caldera" in (file.metadata() or {})
         if not compressed:
-            for name in file.keys():  # noqa: SIM118
+            for name in filter(wanted, file.keys()):
                 yield name, file.get_tensor(name)
             return
     with ShardReader(path) as reader:
-        for name in reader.plain_names():
+        for name in filter(wanted, reader.plain_names()):
             yield name, reader.plain(name)
         for module in reader.record.modules:
-            yield f"{module}.weight", reader.dense(module)
+            if wanted(f"{module}.weight"):
+                yield f"{module}.weight", reader.dense(module)
 
 
 def stored_tensors(approximation: Approximation) -> dict[str, torch.Tensor]:

@@ -1,0 +1,44 @@
+"""Join a checkpoint from compressed shards of other conditions and from the base, and check it."""
+
+import argparse
+
+from goodhart_gap.compression.allocation import read_allocation
+from goodhart_gap.compression.assemble import write_config, write_fidelity, write_index
+from goodhart_gap.compression.assemble_reuse import assemble_reused
+from goodhart_gap.compression.settings import ConditionSettings
+from goodhart_gap.files import read_json
+from goodhart_gap.script import Script
+
+script = Script(__doc__)
+script.input("--shards", many=True)
+script.input("--embeddings")
+script.input("--base-config")
+script.input("--fingerprint")
+script.input("--allocation")
+script.input("--reused", many=True)
+script.value("--condition")
+script.output("--index")
+script.output("--config")
+script.output("--fidelity")
+script.settings("--settings", ConditionSettings)
+
+
+def main(args: argparse.Namespace) -> None:
+    base = read_json(args.fingerprint)
+    modules = read_json(args.allocation)["modules"]
+    checkpoint, total_bytes = assemble_reused(
+        args.shards,
+        args.embeddings,
+        args.index.parent,
+        base,
+        {module: entry["origin"] for module, entry in modules.items()},
+        {path.parent.name: read_allocation(path) for path in args.reused},
+        args.settings.minimum_correlation,
+    )
+    write_index(args.index, checkpoint, total_bytes)
+    write_config(args.config, args.base_config, checkpoint, args.condition, base["fingerprint"])
+    write_fidelity(args.fidelity, checkpoint.rows)
+
+
+if __name__ == "__main__":
+    script.run(main)
