@@ -1,6 +1,6 @@
 """A whole model from tensors that arrive one by one, into a skeleton without memory."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,19 @@ def assemble_model(
     weights: Iterable[tuple[Path, str, torch.Tensor]],
     dtype: str | None = None,
     device: str | torch.device | DeviceMap = "cpu",
+    elsewhere: Collection[str] = (),
 ) -> Any:
     """Return the model of config.json with `weights` (file, name, tensor), in evaluation mode.
 
     `dtype` is a torch name, by default the one in config.json. `device` is one device, a device map
     of accelerate's, or `auto`: one GPU if it can hold the weights, else several.
+    Weights named in `elsewhere` stay on the meta device: the caller puts something in their place.
     generation_config.json is read from beside config.json where there is one. Raises GoodhartError
     when a weight is missing, given twice, misshapen, or none of the model's.
     """
     model = empty_model(read_config(config.parent), getattr(torch, dtype) if dtype else None)
     device_map = _device_map(model, device)
-    missing = weight_names(model)
+    missing = weight_names(model) - set(elsewhere)
     for path, name, tensor in weights:
         if name not in missing:
             raise GoodhartError(

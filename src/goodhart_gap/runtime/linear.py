@@ -29,6 +29,14 @@ Tensors = Mapping[str, torch.Tensor]
 class CalderaLinear(nn.Module):
     """A compressed linear layer. Buffers have the names of docs/FORMAT.md until it is prepared."""
 
+    codes: torch.Tensor
+    scales: torch.Tensor
+    zeros: torch.Tensor
+    scales_offsets: torch.Tensor
+    """Scale and offset as `int4` takes them, once prepared so."""
+
+    bias: nn.Parameter | None
+
     def __init__(self, record: ModuleRecord, parts: Tensors, bias: nn.Parameter | None) -> None:
         """`parts`: what is stored, by name; tensors on the meta device until they are loaded."""
         super().__init__()
@@ -114,7 +122,8 @@ class CalderaLinear(nn.Module):
         layer = nn.Linear(1, 1, bias=False, device="meta")
         layer.in_features, layer.out_features = self.in_features, self.out_features
         layer.weight = nn.Parameter(weight, requires_grad=False)
-        layer.bias = self.bias
+        if self.bias is not None:
+            layer.bias = self.bias
         return layer
 
     def extra_repr(self) -> str:
@@ -151,7 +160,7 @@ class CalderaLinear(nn.Module):
     def _factors(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
         """R [rank, in_features] and L^T [rank, out_features]."""
         if hasattr(self.right, "values"):
-            return self.right.values.to(dtype), self.left.values.to(dtype)
+            return self._factor(self.right, dtype), self._factor(self.left, dtype)
         settings = self.record.settings
         right, left = (
             stored.grouped(
@@ -160,6 +169,10 @@ class CalderaLinear(nn.Module):
             for side, size in ((self.right, self.in_features), (self.left, self.out_features))
         )
         return right, left
+
+    @staticmethod
+    def _factor(side: nn.Module, dtype: torch.dtype) -> torch.Tensor:
+        return side.get_buffer("values").to(dtype)
 
     def _widen_factor(self, side: nn.Module, length: int, dtype: torch.dtype) -> None:
         """Hold a factor as numbers of `dtype` [rank, length]: thin, and read at every call."""
@@ -187,7 +200,7 @@ class CalderaLinear(nn.Module):
         if "triton" in ways and device.type == "cuda":
             from goodhart_gap.runtime import triton_kernel
 
-            if triton_kernel.available():
+            if triton_kernel.available() and triton_kernel.serves(self.record):
                 return "triton"
         return "stored"
 

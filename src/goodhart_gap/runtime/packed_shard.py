@@ -76,7 +76,7 @@ class PackedShard:
         tensor = torch.empty(entry["shape"], dtype=_DTYPES[entry["dtype"]])
         if last > first:
             self._file.seek(self._header.start + first)
-            self._file.readinto(tensor.view(-1).view(torch.uint8).numpy())
+            self._file.readinto(tensor.view(-1).view(torch.uint8).numpy().data)
         return tensor
 
     def _owner(self, name: str) -> str | None:

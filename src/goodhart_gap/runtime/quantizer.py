@@ -12,11 +12,10 @@ module, never the dense base. Importing this module registers the quantizer; `im
 imports it as soon as transformers is there (`goodhart_gap.registration`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 from transformers.quantizers import auto
 from transformers.quantizers.base import HfQuantizer
@@ -25,15 +24,21 @@ from transformers.utils.quantization_config import QuantizationConfigMixin
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.skeleton import weight_names
 from goodhart_gap.models.tensor_files import read_header
-from goodhart_gap.runtime.linear import CalderaLinear
+from goodhart_gap.runtime.chosen import chosen_weights
 from goodhart_gap.runtime.packed_shard import PackedShard
+from goodhart_gap.runtime.replacing import put, replace_linear
 
 METHOD = "caldera"
 
 MODES = ("packed", "dense")
 
+INDEX = "model.safetensors.index.json"
 
-class CalderaConfig(QuantizationConfigMixin):  # type: ignore[misc]
+PARTS = r"\.(codes|residual_codes|scales|zeros|scale|values)$"
+"""Names of parts of compressed modules."""
+
+
+class CalderaConfig(QuantizationConfigMixin):
     """`quantization_config` of a compressed checkpoint (docs/FORMAT.md), and how to load it.
 
     `from_pretrained(..., quantization_config=CalderaConfig(mode="dense"))` dequantizes each module
@@ -41,7 +46,7 @@ class CalderaConfig(QuantizationConfigMixin):  # type: ignore[misc]
     """
 
     def __init__(self, mode: str = "packed", **stored: Any) -> None:
-        self.quant_method = METHOD
+        self.quant_method: Any = METHOD
         if mode not in MODES:
             raise GoodhartError(
                 f"quantization_config.mode = {mode!r}: must be packed (weights stay packed) or "
@@ -62,57 +67,77 @@ class CalderaConfig(QuantizationConfigMixin):  # type: ignore[misc]
         return {"mode": self.mode}
 
 
-class CalderaQuantizer(HfQuantizer):  # type: ignore[misc]
+class CalderaQuantizer(HfQuantizer):
     """Loads compressed checkpoints; compressing is the workflow's."""
 
     requires_calibration = True
+    quantization_config: CalderaConfig
 
     def __init__(self, quantization_config: CalderaConfig, **options: Any) -> None:
         super().__init__(quantization_config, **options)
-        self._shards: list[PackedShard] = []
+        self._modules: dict[str, PackedShard] = {}
+        self._copied: list[str] = []
 
     def _process_model_before_weight_loading(
         self, model: Any, checkpoint_files: Iterable[str] | None = None, **_: Any
     ) -> None:
         """Put `CalderaLinear` in the place of every linear layer that a shard holds compressed."""
         paths = [Path(path) for path in checkpoint_files or ()]
-        names: set[str] = set()
-        for path in paths:
+        index = Path(model.config.name_or_path) / INDEX
+        missing = weight_names(model)
+        for path, wanted in chosen_weights(paths, index if index.is_file() else None):
             header = read_header(path)
-            names |= set(header.tensors)
-            if "caldera" in header.metadata:
-                shard = PackedShard(path)
-                self._shards.append(shard)
-                for module in shard.modules:
+            if "caldera" not in header.metadata:
+                missing -= set(header.tensors)
+                continue
+            shard = PackedShard(path)
+            for module in shard.modules:
+                if f"{module}.weight" in wanted:
                     replace_linear(model, module, shard, shard.empty_parts(module))
-        missing = weight_names(model) - names
+                    self._modules[module] = shard
+                    missing.discard(f"{module}.weight")
+            plain = [name for name in shard.plain if name in wanted]
+            self._copied += plain
+            missing -= set(plain)
         if missing:
             raise GoodhartError(
                 f"{paths[0].parent if paths else 'checkpoint'}: no shard holds {min(missing)} (and "
                 f"{len(missing) - 1} more weights); run the rule `assemble` again."
             )
+        # A condition may take some modules of a shard and leave the others.
+        ignored = list(model._keys_to_ignore_on_load_unexpected or [])
+        model._keys_to_ignore_on_load_unexpected = [*ignored, PARTS]
 
     def _process_model_after_weight_loading(self, model: Any, **_: Any) -> Any:
         """Prepare the layers, or dequantize them, one after another."""
-        for shard in self._shards:
+        for shard in dict.fromkeys(self._modules.values()):
             with shard:
-                for module in shard.modules:
+                for module in (each for each, own in self._modules.items() if own is shard):
                     self._finish(model, module, shard)
-                for name in shard.plain:
-                    _copy(model, name)
+        for name in self._copied:
+            _copy(model, name)
         return model
 
     def _finish(self, model: Any, module: str, shard: PackedShard) -> None:
+        """Read a layer's parts and get it ready.
+
+        transformers has put them there already, but as views of a mapped file (read through one,
+        they stay resident), and where shards overlap perhaps those of another.
+        """
         layer, dtype = model.get_submodule(module), model.config.dtype
-        if layer.codes.device.type == "cpu":
-            # transformers maps the file; reading through its map would keep it resident.
+        device = layer.codes.device
+        if device.type != "meta":
             for part, tensor in shard.parts(module).items():
                 owner, _, key = part.rpartition(".")
-                layer.get_submodule(owner)._buffers[key] = tensor
+                layer.get_submodule(owner)._buffers[key] = tensor.to(device)
         if self.quantization_config.dequantize:
             put(model, module, layer.dense(dtype, shard.dtype))
         else:
             layer.prepare(dtype)
+
+    def param_needs_quantization(self, model: Any, param_name: str, **_: Any) -> bool:
+        """Whether transformers must not mind the shape of a tensor: `_finish` reads it anyway."""
+        return any(param_name.startswith(f"{module}.") for module in self._modules)
 
     def is_serializable(self, **_: Any) -> bool:
         """Packed layouts are for one kind of device; the checkpoint's folder is what to copy."""
@@ -122,34 +147,6 @@ class CalderaQuantizer(HfQuantizer):  # type: ignore[misc]
     def is_trainable(self) -> bool:
         """Codes have no gradient."""
         return False
-
-
-def replace_linear(
-    model: nn.Module, module: str, shard: PackedShard, parts: Mapping[str, torch.Tensor]
-) -> CalderaLinear:
-    """Put a `CalderaLinear` of `parts` in the place of the linear layer `module`, and return it.
-
-    Raises GoodhartError when the model has no linear layer of that name and shape.
-    """
-    record = shard.record.modules[module]
-    try:
-        old = model.get_submodule(module)
-    except AttributeError:
-        old = None
-    if not isinstance(old, nn.Linear) or old.weight.shape != record.shape:
-        raise GoodhartError(
-            f"{shard.path}: {module} {list(record.shape)} is no linear layer of the model that "
-            "config.json describes; configuration and shards do not belong together."
-        )
-    layer = CalderaLinear(record, parts, old.bias)
-    put(model, module, layer)
-    return layer
-
-
-def put(model: nn.Module, name: str, module: nn.Module) -> None:
-    """Put `module` in the place called `name`."""
-    parent, _, key = name.rpartition(".")
-    model.get_submodule(parent).register_module(key, module)
 
 
 def _copy(model: nn.Module, name: str) -> None:
@@ -166,7 +163,11 @@ def register() -> None:
         return
     auto.register_quantization_config(METHOD)(CalderaConfig)
     auto.register_quantizer(METHOD)(CalderaQuantizer)
-    auto.LOADING_ATTRIBUTES_CONFIG_TYPES = (*auto.LOADING_ATTRIBUTES_CONFIG_TYPES, CalderaConfig)
+    choosers: Any = auto
+    choosers.LOADING_ATTRIBUTES_CONFIG_TYPES = (
+        *auto.LOADING_ATTRIBUTES_CONFIG_TYPES,
+        CalderaConfig,
+    )
 
 
 register()
