@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from goodhart_gap.provenance.mirror import mirror_folder
 from goodhart_gap.script import Script
-from goodhart_gap.storage.mirror import mirror_folder
 
 script = Script(__doc__)
 script.input("--finished", many=True)  # what must be finished first

@@ -1,9 +1,12 @@
 """What all tests share: steady property tests, and what may not be taken apart in parallel runs."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.servers.seaweed import SeaweedFS
 
 # A loaded machine is no bug, so nothing is timed; the same examples come up in every run, so a
 # failure seen once is seen again. HYPOTHESIS_PROFILE=explore looks for new examples.
@@ -24,3 +27,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         shared = "finished" if "finished" in getattr(item, "fixturenames", ()) else item.path.stem
         item.add_marker(pytest.mark.xdist_group(shared))
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """A real S3 server, started when a test first asks for it."""
+    with SeaweedFS(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(seaweed: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> SeaweedFS:
+    """The S3 server, its requests counted from zero; the environment leads clients to it."""
+    for name, value in seaweed.environment().items():
+        monkeypatch.setenv(name, value)
+    seaweed.proxy.forget()
+    return seaweed

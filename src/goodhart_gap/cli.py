@@ -1,10 +1,11 @@
-"""The command line tool: verify, trace, adopt, plan and export results.
+"""The command line tool: verify, trace, adopt, plan, export and mirror results.
 
 goodhart-gap verify results
 goodhart-gap trace results/smollm2-n100/ANALYSIS.md "DBDK"
 goodhart-gap adopt results
 goodhart-gap plan
 goodhart-gap export smollm2-n100 crate
+goodhart-gap mirror results s3://bucket/prefix
 """
 
 import argparse
@@ -17,11 +18,13 @@ from goodhart_gap.provenance.adopt import adopt, judge
 from goodhart_gap.provenance.chain import read_chain
 from goodhart_gap.provenance.fetch import fetch_results
 from goodhart_gap.provenance.graph import read_graph
+from goodhart_gap.provenance.mirror import mirror, mirrored_to
 from goodhart_gap.provenance.picture import chain_svg
 from goodhart_gap.provenance.plan import make_plan, plan_text, read_plan_settings
 from goodhart_gap.provenance.redaction import redact_streams
 from goodhart_gap.provenance.trace import artifact_named, chain_text, find_numbers
 from goodhart_gap.provenance.verify import verify
+from goodhart_gap.storage.store import Store
 
 CELLS_SHOWN = 3
 """Cells printed for a number that several cells would show as."""
@@ -47,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("verify", help="hash everything again and name each break")
     verb.add_argument("results", type=Path, help="folder of results")
     verb.add_argument("--quick", action="store_true", help="render no document again")
+    verb.add_argument(
+        "--storage", metavar="S3_PREFIX", help="where large files lie (where they were mirrored to)"
+    )
+    verb.add_argument("--full", action="store_true", help="read every byte on S3, too")
     verb.set_defaults(run=_verify)
 
     verb = verbs.add_parser("trace", help="from a number in a document to what made it")
@@ -60,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("adopt", help="mark results that are still true as up to date")
     verb.add_argument("results", type=Path, help="folder of results")
     verb.add_argument(
-        "--source", help="first copy what is missing from this folder or s3:// prefix"
+        "--source",
+        help="first copy what is missing from this folder or s3:// prefix (the storage, if any)",
     )
     verb.add_argument("--dry-run", "-n", action="store_true", help="judge, but record nothing")
     verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
@@ -79,16 +87,24 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
     verb.add_argument("--prefix", help="address that mirrors the workflow's folder (s3://...)")
     verb.set_defaults(run=_export)
+
+    verb = verbs.add_parser("mirror", help="copy what is finished to S3")
+    verb.add_argument("results", type=Path, help="folder of results")
+    verb.add_argument("prefix", help="s3://bucket/prefix")
+    verb.set_defaults(run=_mirror)
     return parser
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     chain = read_chain(arguments.results)
-    result = verify(chain, render=not arguments.quick)
+    prefix = arguments.storage or mirrored_to(arguments.results)
+    store = Store(prefix) if prefix else None
+    result = verify(chain, render=not arguments.quick, store=store, full=arguments.full)
     for item in result.breaks:
         print(item)
     print(
         f"{result.hashed_files} artifacts hashed ({result.hashed_bytes / 1e6:.1f} MB), "
+        f"{result.remote_files} on S3 ({result.remote_bytes / 1e6:.1f} MB), "
         f"{result.edges} inputs followed, {result.absent_temporary} temporary files on record, "
         f"{result.documents} documents read, {result.rendered} rendered again, "
         f"{len(result.breaks)} breaks",
@@ -115,11 +131,16 @@ def _trace(arguments: argparse.Namespace) -> int:
 
 
 def _adopt(arguments: argparse.Namespace) -> int:
-    if arguments.source:
-        copies = fetch_results(arguments.source, arguments.results)
-        print(f"{len(copies)} files copied from {arguments.source}", file=sys.stderr)
+    graph = read_graph(arguments.options)
+    storage = graph.config.get("storage")
+    source = arguments.source or (storage["prefix"] if storage else None)
+    if source:
+        remote = {output.path for job in graph.jobs for output in job.outputs if output.remote}
+        leave = {Path(path).relative_to(arguments.results).as_posix() for path in remote}
+        copies = fetch_results(source, arguments.results, leave)
+        print(f"{len(copies)} files copied from {source}", file=sys.stderr)
     chain = read_chain(arguments.results)
-    adoption = judge(read_graph(arguments.options), chain)
+    adoption = judge(graph, chain)
     for job, found in adoption.stale:
         print(f"stale: {job.rule} {job.outputs[0].path}: {'; '.join(found)}")
     if not arguments.dry_run:
@@ -149,6 +170,16 @@ def _export(arguments: argparse.Namespace) -> int:
     chain = read_chain(arguments.results)
     write_crate(
         chain, arguments.experiment, arguments.crate, workflow=Path(), prefix=arguments.prefix
+    )
+    return 0
+
+
+def _mirror(arguments: argparse.Namespace) -> int:
+    done = mirror(arguments.results, Store(arguments.prefix))
+    print(
+        f"{len(done.sent)} files copied to {arguments.prefix} ({done.sent_bytes / 1e6:.1f} MB), "
+        f"{done.there} were there",
+        file=sys.stderr,
     )
     return 0
 

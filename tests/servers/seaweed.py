@@ -11,7 +11,6 @@ sentinel object, since clients (Snakemake's S3 plugin) remove a bucket that has 
 request passes a proxy (`server.proxy`, tests/servers/s3_proxy.py) that counts it and can break it.
 """
 
-import ctypes
 import json
 import os
 import shutil
@@ -32,6 +31,14 @@ BUCKET = "goodhart"
 SENTINEL = ".keep"
 KEY, SECRET = "tiny-key-0123456789", "tiny-secret-0123456789abcdef"
 START_S = 60
+
+# The server goes when the tests go, however they went: nobody then holds the other end of the pipe.
+WATCHED = """
+import subprocess, sys
+server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+sys.stdin.read()
+server.kill()
+"""
 
 
 def free_ports(count: int) -> list[int]:
@@ -105,8 +112,8 @@ class SeaweedFS:
 
     def objects(self, prefix: str = "") -> dict[str, int]:
         """Return the size of every object below a prefix, by key."""
-        pages = self.client().get_paginator("list_objects_v2").paginate(
-            Bucket=BUCKET, Prefix=prefix
+        pages = (
+            self.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
         )
         return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
@@ -143,13 +150,13 @@ class SeaweedFS:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [weed(), "server", *command],
+                [sys.executable, "-c", WATCHED, weed(), "server", *command],
                 cwd=self.folder,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 env=environment,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
             )
         self._wait_until_it_answers(s3)
 
@@ -157,7 +164,7 @@ class SeaweedFS:
         """Kill the server, as a power cut would; its data stays."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            self._process.communicate()
             self._process = None
 
     def _wait_until_it_answers(self, port: int) -> None:
@@ -177,7 +184,6 @@ class SeaweedFS:
         log = (self.folder / "server.log").read_text(errors="replace")
         raise RuntimeError(f"SeaweedFS did not start:\n{log[-4000:]}")
 
-
     def _reads_what_it_holds(self) -> bool:
         """Whether the sentinel can be read, or has never been written."""
         from botocore.exceptions import BotoCoreError, ClientError
@@ -189,12 +195,6 @@ class SeaweedFS:
         except BotoCoreError:
             return False
         return True
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when the one that started it is gone, however it went."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def weed() -> str:

@@ -16,7 +16,9 @@ from pathlib import Path
 from goodhart_gap.provenance.chain import Chain
 from goodhart_gap.provenance.graph import Graph, GraphJob, record_decisions
 from goodhart_gap.provenance.manifest import logical_path
+from goodhart_gap.provenance.remote import RemoteFiles, compare
 from goodhart_gap.provenance.staleness import Hashes, differences
+from goodhart_gap.storage.store import PATIENCE_S, Store
 
 CHECKSUM_LIMIT_BYTES = 1_000_000
 """Snakemake compares larger inputs by time, whatever their checksum."""
@@ -35,27 +37,49 @@ class Adoption:
 def judge(graph: Graph, chain: Chain) -> Adoption:
     """Compare every job of the graph with the manifests of its artifacts; changes nothing."""
     hashes = Hashes()
+    remote = remote_files(graph, chain)
     result = Adoption()
     for job in graph.jobs:
-        if not _is_here(job, chain):
+        if not _is_here(job, chain, remote):
             result.absent.append(job)
-        elif found := differences(job, chain, hashes):
+        elif found := [*differences(job, chain, hashes), *_remote_differences(job, remote)]:
             result.stale.append((job, found))
         else:
             result.adopted.append(job)
     return result
 
 
-def _is_here(job: GraphJob, chain: Chain) -> bool:
-    """Whether all lasting outputs are here (or on S3), and all temporary ones are on record."""
+def remote_files(graph: Graph, chain: Chain) -> RemoteFiles:
+    """Return what S3 holds of the graph's artifacts; nothing where no storage is configured."""
+    paths = {output.path for job in graph.jobs for output in job.outputs if output.remote}
+    storage = graph.config.get("storage")
+    if not storage or not paths:
+        return RemoteFiles()
+    store = Store(storage["prefix"], storage.get("patience_s", PATIENCE_S))
+    results = graph.config.get("pathvars", {}).get("results", "results")
+    names = {Path(path).relative_to(results).as_posix(): path for path in paths}
+    entries = {name: chain.entries.get(logical_path(Path(path))) for name, path in names.items()}
+    return compare(store, {n: entry for n, entry in entries.items() if entry})
+
+
+def _is_here(job: GraphJob, chain: Chain, remote: RemoteFiles) -> bool:
+    """Whether all lasting outputs are here or on S3, and all temporary ones are on record."""
     for output in job.outputs:
         path = logical_path(Path(output.path))
-        lasting = not (output.temporary or output.remote)
-        if lasting and not chain.file(path).is_file():
-            return False
-        if not lasting and path not in chain.entries:
+        if output.temporary or output.remote:
+            if path not in chain.entries:
+                return False
+            if not output.temporary and path in remote.absent:
+                return False
+        elif not chain.file(path).is_file():
             return False
     return True
+
+
+def _remote_differences(job: GraphJob, remote: RemoteFiles) -> list[str]:
+    """Return which outputs of a job are on S3 with other bytes than their manifests say."""
+    paths = [logical_path(Path(output.path)) for output in job.outputs if not output.temporary]
+    return [f"{path} {remote.other[path]}" for path in paths if path in remote.other]
 
 
 def adopt(adoption: Adoption, chain: Chain, options: Sequence[str]) -> None:

@@ -4,24 +4,23 @@ Files that are here already are left alone. Nothing is believed on the way: `ado
 artifact against its manifest afterwards.
 """
 
-import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Set
 from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import urlsplit
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import completed
+from goodhart_gap.storage.store import Store
 
 
-def fetch_results(source: str, results: Path) -> list[Path]:
+def fetch_results(source: str, results: Path, leave: Set[str] = frozenset()) -> list[Path]:
     """Copy every file under `source` that `results` lacks; return the copies.
 
-    `source` is a folder or `s3://bucket/prefix`. Raises GoodhartError if it is not there.
+    `source` is a folder or `s3://bucket/prefix`; `leave` names files, relative to it, that are not
+    copied. Raises GoodhartError if it is not there.
     """
     if source.startswith("s3://"):
-        return _fetch_s3(source, results)
+        return _fetch_s3(Store(source), results, leave)
     folder = Path(source)
     if not folder.is_dir():
         raise GoodhartError(
@@ -29,8 +28,9 @@ def fetch_results(source: str, results: Path) -> list[Path]:
         )
     copies = []
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        target = _target(file.relative_to(folder).as_posix(), results)
-        if target is not None:
+        name = file.relative_to(folder).as_posix()
+        target = _target(name, results)
+        if target is not None and name not in leave:
             with completed(target) as partial:
                 shutil.copy2(file, partial)
             copies.append(target)
@@ -45,36 +45,11 @@ def _target(name: str, results: Path) -> Path | None:
     return None if hidden or target.exists() else target
 
 
-def _fetch_s3(source: str, results: Path) -> list[Path]:
-    try:
-        import boto3  # only where S3 is used
-        from botocore.exceptions import BotoCoreError, ClientError
-    except ImportError as error:
-        raise GoodhartError(
-            f"{source}: boto3 is not installed; run pip install 'goodhart-gap[s3]'."
-        ) from error
-    address = urlsplit(source)
-    prefix = address.path.strip("/")
-    prefix = f"{prefix}/" if prefix else ""
-    copies = []
-    try:
-        client = boto3.client("s3", endpoint_url=os.environ.get("AWS_ENDPOINT_URL") or None)
-        for key in _keys(client, address.netloc, prefix):
-            target = _target(key.removeprefix(prefix), results)
-            if target is not None:
-                with completed(target) as partial:
-                    client.download_file(address.netloc, key, str(partial))
-                copies.append(target)
-    except (BotoCoreError, ClientError) as error:
-        raise GoodhartError(f"{source}: cannot be read: {error}") from error
-    return copies
-
-
-def _keys(client: Any, bucket: str, prefix: str) -> Iterator[str]:
-    pages: Iterable[Any] = client.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=prefix
-    )
-    for page in pages:
-        for item in page.get("Contents", []):
-            if not item["Key"].endswith("/"):
-                yield item["Key"]
+def _fetch_s3(store: Store, results: Path, leave: Set[str]) -> list[Path]:
+    names = store.list()
+    if not names:
+        raise GoodhartError(f"{store.prefix}: holds nothing; give the s3:// prefix of results.")
+    wanted = {name: _target(name, results) for name in names if name not in leave}
+    copies = {name: target for name, target in wanted.items() if target is not None}
+    store.download_all(copies)
+    return list(copies.values())

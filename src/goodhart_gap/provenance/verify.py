@@ -21,6 +21,8 @@ from goodhart_gap.provenance.documents import (
 )
 from goodhart_gap.provenance.hashing import sha256_file
 from goodhart_gap.provenance.manifest import InputRecord, Repository
+from goodhart_gap.provenance.remote import RemoteFiles, compare
+from goodhart_gap.storage.store import Store
 
 
 @dataclass(frozen=True, order=True)
@@ -44,6 +46,9 @@ class Verification:
     breaks: list[Break] = field(default_factory=list)
     hashed_files: int = 0
     hashed_bytes: int = 0
+    remote_files: int = 0
+    """Artifacts on S3 that are as their manifests say."""
+    remote_bytes: int = 0
     absent_temporary: int = 0
     """Temporary files that are gone, as they should be; their hashes are on record."""
     edges: int = 0
@@ -54,8 +59,13 @@ class Verification:
     """Documents that were rendered again."""
 
 
-def verify(chain: Chain, *, render: bool = True) -> Verification:
+def verify(
+    chain: Chain, *, render: bool = True, store: Store | None = None, full: bool = False
+) -> Verification:
     """Hash every artifact of `chain`, check every edge between them, then the documents.
+
+    `store`: where artifacts lie that are not here; they are compared by size and checksum, and with
+    `full` by every byte.
 
     `render`: render each document again, where its code is the code that is here.
     """
@@ -65,8 +75,13 @@ def verify(chain: Chain, *, render: bool = True) -> Verification:
     for path in chain.unrecorded:
         result.breaks.append(Break(str(path), "no manifest says how it was made"))
     hashes = _hash_all(chain, result)
+    remote = _remote_files(chain, store, full=full)
+    result.remote_files, result.remote_bytes = len(remote.whole), sum(remote.whole.values())
     for entry in chain.entries.values():
-        result.breaks += _artifact_breaks(entry, hashes.get(entry.path), result)
+        if entry.path in remote.other:
+            result.breaks.append(Break(str(entry.file), remote.other[entry.path]))
+        elif entry.path not in remote.whole:
+            result.breaks += _artifact_breaks(entry, hashes.get(entry.path), result)
     sources = _Sources()
     unsealed = {artifact_of(path) for path in chain.broken}
     for entry in chain.entries.values():
@@ -118,6 +133,18 @@ def _hash_all(chain: Chain, result: Verification) -> dict[str, str]:
     result.hashed_files = len(present)
     result.hashed_bytes = sum(entry.file.stat().st_size for entry in present)
     return {entry.path: value for entry, value in zip(present, hashes, strict=True)}
+
+
+def _remote_files(chain: Chain, store: Store | None, *, full: bool) -> RemoteFiles:
+    """Look on S3 for the lasting artifacts that are not here."""
+    if store is None:
+        return RemoteFiles()
+    absent = {
+        entry.file.relative_to(chain.root).as_posix(): entry
+        for entry in chain.entries.values()
+        if not entry.file.is_file() and not entry.manifest.output.temporary
+    }
+    return compare(store, absent, full=full)
 
 
 def _artifact_breaks(entry: Entry, found: str | None, result: Verification) -> Iterator[Break]:

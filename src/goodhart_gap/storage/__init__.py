@@ -1,1 +1,1 @@
-"""Large files on S3: one client that waits, checks what it moves, and says in a sentence why not."""
+"""Large files on S3: a client that waits, checks what it moves, and says in a sentence why not."""

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import botocore.exceptions as botocore
 
-CREDENTIALS = (
-    "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment or in .env"
-)
+CREDENTIALS = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment or in .env"
 
 
 class DamagedObjectError(Exception):
@@ -25,6 +23,8 @@ class Fault:
     sentence: str
     passing: bool
     """Whether waiting may help."""
+    damaged: bool = False
+    """Whether the object itself is to blame."""
 
 
 def understand(error: Exception, bucket: str) -> Fault:
@@ -32,7 +32,7 @@ def understand(error: Exception, bucket: str) -> Fault:
     if isinstance(error, botocore.ClientError):
         return _refusal(error, bucket)
     if isinstance(error, DamagedObjectError):
-        return Fault(str(error), passing=True)
+        return Fault(str(error), passing=True, damaged=True)
     if isinstance(error, botocore.NoCredentialsError | botocore.PartialCredentialsError):
         return Fault(f"there are no S3 credentials; {CREDENTIALS.replace('correct', 'set')}", False)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

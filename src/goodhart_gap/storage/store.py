@@ -11,10 +11,12 @@ region and credentials come from the environment: the variables of AWS, or those
 plugin.
 """
 
+import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +24,6 @@ from urllib.parse import urlsplit
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import completed
-from goodhart_gap.provenance.hashing import sha256_file
 
 LOG = logging.getLogger(__name__)
 
@@ -31,6 +32,12 @@ LONGEST_WAIT_S = 15.0
 PART_BYTES = 64 * 2**20
 """Larger files go up in parts of this size: S3 takes no object over 5 GB in one piece, and no
 more than 10,000 parts."""
+
+AT_ONCE = 8
+"""Requests at a time, where there are many objects."""
+
+DAMAGED_TIMES = 3
+"""How often an object that arrives damaged is moved again."""
 
 _T = TypeVar("_T")
 
@@ -90,7 +97,7 @@ class Store:
 
     def upload(self, file: Path, name: str, sha256: str | None = None) -> Remote:
         """Upload a file, whole or not at all; `sha256`, where it is known already, is believed."""
-        digest = sha256 or sha256_file(file)
+        digest = sha256 or _sha256(file)
         size = file.stat().st_size
 
         def put() -> Remote:
@@ -127,7 +134,7 @@ class Store:
                 size = partial.stat().st_size
                 if size != found.size_bytes:
                     raise _damaged(f"{size} of {found.size_bytes} bytes arrived")
-                if expected is not None and sha256_file(partial) != expected:
+                if expected is not None and _sha256(partial) != expected:
                     if found.sha256 != expected:
                         raise GoodhartError(
                             f"{self.prefix}/{name}: the object is not the one its manifest "
@@ -137,9 +144,19 @@ class Store:
 
         self._patiently(name, get)
 
+    def download_all(self, files: Mapping[str, Path]) -> None:
+        """Download many objects, by name, several at a time."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda item: self.download(*item), files.items()))
+
+    def look_all(self, names: Iterable[str]) -> dict[str, Remote | None]:
+        """Return what the server says of many objects, by name."""
+        names = list(names)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return dict(zip(names, pool.map(self.look, names), strict=True))
+
     def sha256(self, name: str) -> str:
         """Read a whole object and return the SHA-256 of its bytes; nothing is written."""
-        import hashlib
 
         def read() -> str:
             digest = hashlib.sha256()
@@ -163,11 +180,12 @@ class Store:
             answer = self._client.head_object(Bucket=self.bucket, Key=self.key(name))
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status in (403, 404):
+                # An answer to HEAD has no body, hence no reason; an answer to this has: it may be
+                # the bucket that is not there.
+                self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
             if status == 404:
                 return None
-            if status == 403:
-                # An answer to HEAD has no body, hence no reason; this one has.
-                self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
             raise
         modified = answer["LastModified"].timestamp()
         return Remote(
@@ -181,6 +199,7 @@ class Store:
         """Return what `action` returns, repeating it while waiting may help."""
         place = f"{self.prefix}/{name}".rstrip("/")
         started = time.monotonic()
+        damaged = 0
         for wait_s in _waits():
             try:
                 return action()
@@ -190,7 +209,8 @@ class Store:
                 from goodhart_gap.storage.faults import understand
 
                 fault = understand(error, self.bucket)
-                if not fault.passing:
+                damaged += fault.damaged
+                if not fault.passing or damaged == DAMAGED_TIMES:
                     raise GoodhartError(f"{place}: {fault.sentence}.") from None
                 spent_s = time.monotonic() - started
                 if spent_s + wait_s > self._patience_s:
@@ -231,7 +251,7 @@ def open_resource() -> Any:
         response_checksum_validation="when_required",
         max_pool_connections=16,
     )
-    return boto3.resource(
+    return boto3.Session().resource(
         "s3",
         endpoint_url=_variable("SNAKEMAKE_STORAGE_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL"),
         region_name=_variable("SNAKEMAKE_STORAGE_S3_REGION", "AWS_DEFAULT_REGION", "AWS_REGION")
@@ -252,6 +272,11 @@ def _waits() -> Iterator[float]:
     while True:
         yield wait_s
         wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _transfer() -> Any:

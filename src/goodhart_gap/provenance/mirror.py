@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.files import write_json
+from goodhart_gap.files import read_json, write_json
 from goodhart_gap.provenance.manifest import SUFFIX, Manifest, read_manifest
 from goodhart_gap.storage.store import PART_BYTES, Remote, Store
+
+RECORDS = "mirror"
+"""The folder of results in which the rule `mirror` writes down what it did."""
 
 
 @dataclass
@@ -46,6 +49,14 @@ def mirror_folder(prefix: str, patience_s: float, results: Path, folder: str, re
     done = mirror(results, Store(prefix, patience_s), folder)
     count = len(done.sent) + done.there
     write_json(record, {"prefix": prefix, "folder": folder, "files": count})
+
+
+def mirrored_to(results: Path) -> str | None:
+    """Return the prefix that the workflow has copied these results to; None where it has not."""
+    for record in sorted((results / RECORDS).rglob("*.json")):
+        if not record.name.endswith(SUFFIX):
+            return str(read_json(record)["prefix"])
+    return None
 
 
 def _finished(folder: Path) -> Iterator[tuple[Path, str | None]]:

@@ -6,8 +6,8 @@ Registered by rules/common.smk when `storage:` is configured. What differs from 
   manifests and code are the same with and without one.
 - One listing of a model's folder tells which of its objects exist. An object whose size is not the
   one in its manifest is not there: it was cut off.
-- The modification time of an object is the one in its manifest; the server's clock decides nothing.
-- Moving goes through `goodhart_gap.storage.store`: checked, patient, in one sentence where it fails.
+- The modification time of an object is the one in its manifest; no server's clock counts.
+- `goodhart_gap.storage.store` moves it: checked, patient, in one sentence where it fails.
 - A manifest travels with its object.
 - No bucket is made or removed.
 """
@@ -43,7 +43,7 @@ class StorageProviderSettings(StorageProviderSettingsBase):
     patience_s: float = field(default=PATIENCE_S, metadata={"help": "Seconds to wait for S3"})
 
 
-class StorageProvider(S3Provider):  # type: ignore[misc]
+class StorageProvider(S3Provider):
     """The plugin's provider, its client made from the environment by our rules."""
 
     def __post_init__(self) -> None:
@@ -64,7 +64,7 @@ class StorageProvider(S3Provider):  # type: ignore[misc]
         return self.seen[name]
 
 
-class StorageObject(S3Object):  # type: ignore[misc]
+class StorageObject(S3Object):
     """A large file: an object on S3, and its local copy."""
 
     def __post_init__(self) -> None:
