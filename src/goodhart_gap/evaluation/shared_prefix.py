@@ -13,20 +13,19 @@ a cache object to keep keys and values. Ours does both.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import AttentionInterface, PretrainedConfig
+
+from goodhart_gap.evaluation.prompt_groups import PromptGroup, grouped, taken_rows
 
 NAME = "goodhart_shared_prefix"
 """Name under which the attention function is registered."""
 
 _STEPS_AT_ONCE = 64
 """Generated positions by which the storage grows."""
-
-_LENGTH_STEP = 32
-"""Prompts are padded to a multiple of this, and those of one padded length attended to together."""
 
 
 def is_supported(config: PretrainedConfig, longest: int) -> bool:
@@ -56,7 +55,7 @@ class SharedPrefixCache:
     def __init__(self, layers: int) -> None:
         self.layers = layers
         self.prompts: list[list[tuple[Tensor, Tensor]]] = []
-        self.groups: list[_Group] = []
+        self.groups: list[PromptGroup] = []
         self.prompt_of_row: list[int] = []
         self.steps = 0
         self.keys: list[Tensor] = []
@@ -70,7 +69,7 @@ class SharedPrefixCache:
         """Begin generation with one row for each entry of `prompt_of_row`, sorted."""
         self.prompt_of_row = list(prompt_of_row)
         self.steps = 0
-        self.groups = _grouped(self.prompts)
+        self.groups = grouped(self.prompts)
         key = self.prompts[0][0][0]
         shape = (len(prompt_of_row), key.shape[1], 0, key.shape[3])
         self.keys = [layer[0].new_empty(shape) for layer in self.prompts[0]]
@@ -88,8 +87,8 @@ class SharedPrefixCache:
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep only the given rows, ascending."""
-        self.keys = [_taken(key, rows) for key in self.keys]
-        self.values = [_taken(value, rows) for value in self.values]
+        self.keys = [taken_rows(key, rows) for key in self.keys]
+        self.values = [taken_rows(value, rows) for value in self.values]
         self.prompt_of_row = [self.prompt_of_row[row] for row in rows]
         self._arrange()
 
@@ -148,90 +147,6 @@ class SharedPrefixCache:
             result[places.rows] = part.flatten(0, 1)[places.taken]
             logs[places.rows] = log.flatten(0, 1)[places.taken]
         return result, logs
-
-
-class _Places(NamedTuple):
-    """Where the rows of a group stand among its prompts x slots, on one device."""
-
-    layout: Tensor
-    """Row at each prompt and slot, int64 [prompts, slots]."""
-
-    rows: Tensor
-    """The group's rows, int64."""
-
-    taken: Tensor
-    """Place of each of `rows` in the flattened layout, int64."""
-
-    mask: Tensor
-    """What is added to scores, [prompts, 1, 1, length]."""
-
-
-class _Group:
-    """Prompts of one padded length: keys and values [prompts, heads, length, width] a layer."""
-
-    def __init__(self, members: list[int], layers: list[tuple[Tensor, Tensor]], mask: Tensor):
-        self.members, self.layers, self.mask = members, layers, mask
-        self.slots: list[list[int]] = []
-        self.places: dict[torch.device, _Places] = {}
-
-    def arrange(self, rows_of: dict[int, list[int]]) -> None:
-        """Drop prompts without rows; lay out the rows of the others, free slots repeating one."""
-        kept = [place for place, prompt in enumerate(self.members) if prompt in rows_of]
-        if len(kept) < len(self.members):
-            self.members = [self.members[place] for place in kept]
-            self.layers = [(_taken(key, kept), _taken(value, kept)) for key, value in self.layers]
-            self.mask = _taken(self.mask, kept)
-        self.slots = [rows_of[prompt] for prompt in self.members]
-        self.places = {}
-
-    def on(self, device: torch.device) -> _Places:
-        """Return the places of the rows on `device`: a spread model's layers are on several."""
-        if device not in self.places:
-            wide = max(map(len, self.slots))
-            layout = [own + own[:1] * (wide - len(own)) for own in self.slots]
-            rows = [row for own in self.slots for row in own]
-            taken = [
-                place * wide + slot
-                for place, own in enumerate(self.slots)
-                for slot in range(len(own))
-            ]
-            self.places[device] = _Places(
-                torch.tensor(layout, device=device),
-                torch.tensor(rows, device=device),
-                torch.tensor(taken, device=device),
-                self.mask.to(device),
-            )
-        return self.places[device]
-
-
-def _taken(tensor: Tensor, places: Sequence[int]) -> Tensor:
-    return tensor[torch.tensor(list(places), dtype=torch.int64, device=tensor.device)]
-
-
-def _grouped(prompts: list[list[tuple[Tensor, Tensor]]]) -> list[_Group]:
-    """Stack prompts of equal padded length; what is padded is masked out."""
-    lengths = [layers[0][0].shape[2] for layers in prompts]
-    padded = [-(-length // _LENGTH_STEP) * _LENGTH_STEP for length in lengths]
-    groups = []
-    for width in sorted(set(padded)):
-        members = [prompt for prompt, wide in enumerate(padded) if wide == width]
-        sample = prompts[members[0]][0][0]
-        mask = sample.new_zeros(len(members), 1, 1, width)
-        for place, prompt in enumerate(members):
-            mask[place, :, :, lengths[prompt] :] = float("-inf")
-        layers = [
-            (
-                torch.cat([_padded(prompts[prompt][layer][0], width) for prompt in members]),
-                torch.cat([_padded(prompts[prompt][layer][1], width) for prompt in members]),
-            )
-            for layer in range(len(prompts[0]))
-        ]
-        groups.append(_Group(members, layers, mask))
-    return groups
-
-
-def _padded(tensor: Tensor, width: int) -> Tensor:
-    return torch.nn.functional.pad(tensor, (0, 0, 0, width - tensor.shape[2]))
 
 
 def attention(

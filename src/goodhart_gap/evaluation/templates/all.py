@@ -1,16 +1,51 @@
-"""Every template, by name."""
+"""Every template by name, theme by theme: the order in which generated tasks are frozen."""
 
 from goodhart_gap.evaluation.templates import (
-    arithmetic,
+    averages,
+    calendar,
+    capacity,
     clocks,
-    logic,
-    money,
+    counting,
+    financial,
+    geometry,
+    orderings,
+    percentages,
+    rates,
+    recipes,
     scheduling,
+    sets,
+    shopping,
+    units,
+    zone_plans,
     zones,
 )
-from goodhart_gap.evaluation.templates.base import TEMPLATES
+from goodhart_gap.evaluation.templates.base import REGISTERED, Template
 
-MODULES = (arithmetic, clocks, logic, money, scheduling, zones)
-"""The modules whose import fills `TEMPLATES`."""
+MODULES = (
+    averages,
+    recipes,
+    units,
+    rates,
+    geometry,
+    counting,
+    clocks,
+    orderings,
+    sets,
+    calendar,
+    percentages,
+    financial,
+    shopping,
+    scheduling,
+    capacity,
+    zones,
+    zone_plans,
+)
+"""The modules whose import registers templates, in the order of frozen tasks."""
 
-__all__ = ["MODULES", "TEMPLATES"]
+TEMPLATES: dict[str, Template] = {
+    name: found
+    for module in MODULES
+    for name, found in REGISTERED.items()
+    if found.make.__module__ == module.__name__
+}
+"""All templates by name."""

@@ -97,8 +97,8 @@ class Template:
     make: Callable[[Draw], Problem | None] = field(repr=False)
 
 
-TEMPLATES: dict[str, Template] = {}
-"""All templates by name; filled by importing their modules, see `all_templates`."""
+REGISTERED: dict[str, Template] = {}
+"""Templates by name, in the order their modules were imported; see `templates.all`."""
 
 
 def template(
@@ -108,9 +108,9 @@ def template(
 
     def register(make: Callable[[Draw], Problem | None]) -> Callable[[Draw], Problem | None]:
         name = make.__name__
-        if name in TEMPLATES:
+        if name in REGISTERED:
             raise ValueError(f"two templates have the name {name}")
-        TEMPLATES[name] = Template(name, category, difficulty, make)
+        REGISTERED[name] = Template(name, category, difficulty, make)
         return make
 
     return register
@@ -237,6 +237,12 @@ def time_of_day(minutes: int) -> TimeAnswer:
     return TimeAnswer(kind="time", value=clock(minutes))
 
 
+def in_minutes(value: int) -> DurationAnswer:
+    """Return an answer that is a number of minutes."""
+    return DurationAnswer(kind="duration", minutes=value, unit="minute")
+
+
+NAMES = ("Anna", "Ben", "Cleo", "Dirk", "Ella", "Finn", "Greta", "Hugo", "Ines", "Jan")
 DOLLARS = "the number of dollars"
 CLOCK = "the time with AM or PM"
 MINUTES = "the number of minutes"

@@ -1,11 +1,11 @@
 """Templates of clock times and lengths of time within one place."""
 
-from goodhart_gap.evaluation.tasks import DurationAnswer
 from goodhart_gap.evaluation.templates.base import (
     CLOCK,
     MINUTES,
     Draw,
     Problem,
+    in_minutes,
     template,
     time_of_day,
 )
@@ -19,10 +19,6 @@ from goodhart_gap.evaluation.templates.operations import (
     plus,
     times,
 )
-
-
-def _minutes(value: int) -> DurationAnswer:
-    return DurationAnswer(kind="duration", minutes=value, unit="minute")
 
 
 @template("time", "easy")
@@ -55,7 +51,7 @@ def minutes_between(draw: Draw) -> Problem | None:
         "How many minutes does it last?",
         MINUTES,
         "how many minutes it lasts",
-        _minutes(span),
+        in_minutes(span),
         (
             between("the hours and minutes", start, start + span, "the start", "the end"),
             times("the full hours in minutes", span // 60, 60, "the hours", "60"),
@@ -187,7 +183,7 @@ def total_of_practice(draw: Draw) -> Problem | None:
         "How many minutes is that?",
         MINUTES,
         "how many minutes she practises",
-        _minutes(each * days + extra),
+        in_minutes(each * days + extra),
         (
             times("the daily practice", days, each, f"{days} days", f"{each} minutes"),
             plus("the sum", each * days, extra, "this", f"the {extra} minutes on Sunday"),
