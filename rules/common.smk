@@ -22,6 +22,12 @@ except GoodhartError as error:
     # One sentence and nothing else: a WorkflowError would print a traceback around it.
     sys.exit(f"error: {error}")
 
+# Resources and plans read the plain dictionary: it knows the members of families, too.
+config["conditions"] = {
+    name: each.model_dump(mode="json", exclude_none=True)
+    for name, each in CONFIG.conditions.items()
+}
+
 # Threads that wait by spinning for long make jobs that share cores many times slower; threads that
 # never spin make the small products of sampling slower. Outside conda, jobs use the interpreter of
 # this workflow, whether or not its environment is activated.

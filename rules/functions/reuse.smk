@@ -2,7 +2,7 @@
 
 import re
 
-from goodhart_gap.compression.reuse import shards_of_origins
+from goodhart_gap.compression.reuse import BASE, shards_of_origins
 
 REUSING_CONDITIONS = (
     "|".join(re.escape(name) for name, each in CONFIG.conditions.items() if each.reuse) or "(?!)"
@@ -14,6 +14,7 @@ def allocations_of_reused(wildcards):
     return [
         f"<results>/models/{wildcards.model}/{name}/allocation.json"
         for name in CONFIG.conditions[wildcards.condition].reused
+        if name != BASE
     ]
 
 

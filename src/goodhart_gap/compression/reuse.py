@@ -74,7 +74,7 @@ def allocate_reuse(
     modules: dict[str, dict[str, Any]] = {}
     for module in shapes:
         origin = origin_of_block(settings, _block(module))
-        if module in protected:
+        if module in protected or origin == BASE:
             modules[module] = {"protected": True, "settings": None, "origin": BASE}
         elif origin is None:
             raise GoodhartError(

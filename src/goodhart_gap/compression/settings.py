@@ -94,7 +94,8 @@ class ConditionSettings(Settings):
     reuse: str | dict[str, Literal["rest"] | tuple[int, ...]] | None = None
     """Instead of `compress`: take the modules from another condition's compressed shards, and
     those that `protect` names from the base; nothing is compressed again. A condition's name, or a
-    map of conditions to lists of blocks (counted from 0), of which one may get the `rest`."""
+    map of conditions (or `base`) to lists of blocks (counted from 0), of which one may get the
+    `rest`."""
 
     protect: Protection = Protection()
     """What is left out of the compression (`selective` conditions)."""

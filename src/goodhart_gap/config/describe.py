@@ -8,6 +8,8 @@ from goodhart_gap.compression.settings import ConditionSettings, Protection
 def describe_condition(settings: ConditionSettings) -> str:
     """Return what a condition does to the model."""
     matrix = settings.compress
+    if settings.reuse is not None:
+        return _describe_reuse(settings)
     if matrix is None:
         return "the base model as it is"
     parts = [f"{matrix.method}, {matrix.bits} bit in groups of {matrix.group_size}"]
@@ -18,6 +20,18 @@ def describe_condition(settings: ConditionSettings) -> str:
         parts.append(low_rank if matrix.rank else "no low-rank part")
     left_out = ", ".join(_left_out(settings.protect))
     return ", ".join(parts) + (f"; not compressed: {left_out}" if left_out else "")
+
+
+def _describe_reuse(settings: ConditionSettings) -> str:
+    parts = [
+        name if blocks is None else f"{name} in blocks {', '.join(map(str, blocks))}"
+        for name, blocks in settings.reused.items()
+    ]
+    if len(parts) > 1 and None in settings.reused.values():
+        rest = next(name for name, blocks in settings.reused.items() if blocks is None)
+        parts = [*(part for part in parts if part != rest), f"{rest} in all others"]
+    left_out = ", ".join(_left_out(settings.protect))
+    return f"shards of {', '.join(parts)}" + (f"; not compressed: {left_out}" if left_out else "")
 
 
 def _left_out(protect: Protection) -> Iterator[str]:

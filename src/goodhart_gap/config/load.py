@@ -16,6 +16,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from goodhart_gap.compression.reuse import BASE
+from goodhart_gap.config.families import reuse_mistakes
 from goodhart_gap.config.schema import Config, LiveExperiment, RecordedExperiment
 from goodhart_gap.errors import GoodhartError
 
@@ -31,6 +33,7 @@ def load_config(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Con
         config = Config.model_validate(dict(raw))
     except ValidationError as error:
         raise GoodhartError(_sentence(error.errors()[0], raw, files)) from None
+    config = _with_members(config, files)
     _check_references(config, files)
     return config
 
@@ -38,6 +41,35 @@ def load_config(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Con
 def task_file(tasks: str) -> Path:
     """Return the file of a task set given by name or by path."""
     return Path(tasks) if "/" in tasks else TASK_FOLDER / f"{tasks}.yaml"
+
+
+def _with_members(config: Config, files: Sequence[str | Path]) -> Config:
+    """Put the members of each family among the conditions, and in its place in experiments."""
+    members = {name: each.members(name) for name, each in config.condition_families.items()}
+    conditions = dict(config.conditions)
+    for name, family in members.items():
+        for condition in (name, *family):
+            if condition in conditions:
+                raise GoodhartError(
+                    f"{_where(('condition_families', name), files)}: '{condition}' is a condition "
+                    "already; rename the family."
+                )
+        conditions |= family
+    experiments = {
+        name: experiment.model_copy(
+            update={
+                "conditions": tuple(
+                    condition
+                    for named in experiment.conditions
+                    for condition in members.get(named, [named])
+                )
+            }
+        )
+        if isinstance(experiment, LiveExperiment)
+        else experiment
+        for name, experiment in config.experiments.items()
+    }
+    return config.model_copy(update={"conditions": conditions, "experiments": experiments})
 
 
 def _check_references(config: Config, files: Sequence[str | Path]) -> None:
@@ -54,6 +86,7 @@ def _check_references(config: Config, files: Sequence[str | Path]) -> None:
         check(("build",), name, config.experiments, "no such experiment; define it in experiments")
     for name, model in config.models.items():
         _check_source(name, model, files)
+    _check_reuse(config, files)
     for name, experiment in config.experiments.items():
         key = ("experiments", name)
         if isinstance(experiment, LiveExperiment):
@@ -86,6 +119,29 @@ def _check_references(config: Config, files: Sequence[str | Path]) -> None:
                     f"{_where((*key, field), files)} = {list(values)}: an entry stands twice; "
                     "remove one."
                 )
+
+
+def _check_reuse(config: Config, files: Sequence[str | Path]) -> None:
+    """Check that what a condition reuses is there, and is compressed itself."""
+    if BASE in config.conditions:
+        raise GoodhartError(
+            f"{_where(('conditions', BASE), files)}: this is the name of the uncompressed "
+            "checkpoint's folder; rename the condition."
+        )
+    family_of = {
+        condition: name
+        for name, family in config.condition_families.items()
+        for condition in family.members(name)
+    }
+    for name, settings in config.conditions.items():
+        for reused, mistake in reuse_mistakes(settings, config.conditions):
+            key = (
+                ("condition_families", family_of[name])
+                if name in family_of
+                else ("conditions", name)
+            )
+            near = _did_you_mean(reused, config.conditions) if "unknown" in mistake else ""
+            raise GoodhartError(f"{_where((*key, 'reuse'), files)} = '{reused}': {mistake}{near}.")
 
 
 def _check_source(name: str, model: Any, files: Sequence[str | Path]) -> None:

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from goodhart_gap.config.schema import Config
 from goodhart_gap.evaluation.task_sets import TaskSet
 from goodhart_gap.files import write_text
+from goodhart_gap.rendering import template_environment
 
 SCHEMA = Path("config/schemas/config.schema.json")
 TASKS_SCHEMA = Path("config/schemas/tasks.schema.json")
@@ -43,14 +42,7 @@ def _as_text(schema: dict[str, Any]) -> str:
 
 def page_text() -> str:
     """Return the reference page: how the files combine, then every key of every section."""
-    environment = Environment(
-        loader=PackageLoader("goodhart_gap.config"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = template_environment("goodhart_gap.config")
     schema = Config.model_json_schema()
     sections = [{"title": "Top level", "path": "", "keys": list(_keys(schema, schema))}]
     for title, path, name in (
@@ -60,6 +52,9 @@ def page_text() -> str:
         ("Conditions", "conditions.{name}", "ConditionSettings"),
         ("Compression of a matrix", "conditions.{name}.compress", "MatrixSettings"),
         ("Protection", "conditions.{name}.protect", "Protection"),
+        ("Families of conditions", "condition_families.{name}", "ConditionFamily"),
+        ("Protection in a family", "condition_families.{name}.protect", "FamilyProtection"),
+        ("Window", "condition_families.{name}.protect.window", "Window"),
         ("Storage", "storage", "StorageSettings"),
         ("Live experiments", "experiments.{name} (source: live)", "LiveExperiment"),
         ("Recorded experiments", "experiments.{name} (source: record)", "RecordedExperiment"),
@@ -69,6 +64,7 @@ def page_text() -> str:
         ("Sampling of verdicts", "experiments.{name}.grading.judge.sampling", "JudgeSampling"),
         ("Judge behind an API", "experiments.{name}.grading.judge.api", "JudgeApi"),
         ("Statistics", "experiments.{name}.statistics", "StatisticsSettings"),
+        ("Operations", "operations", "OperationsSettings"),
     ):
         keys = list(_keys(schema["$defs"][name], schema))
         sections.append({"title": title, "path": path, "keys": keys})

@@ -7,8 +7,10 @@ from pydantic import Field
 from goodhart_gap.analysis.settings import StatisticsSettings
 from goodhart_gap.calibration.settings import CalibrationSettings
 from goodhart_gap.compression.settings import ConditionSettings
+from goodhart_gap.config.families import ConditionFamily
 from goodhart_gap.evaluation.settings import GradingSettings, SamplingSettings
 from goodhart_gap.models.settings import ModelSettings
+from goodhart_gap.operations.settings import OperationsSettings
 from goodhart_gap.provenance.settings import ModelSizes
 from goodhart_gap.settings import Settings
 from goodhart_gap.storage.settings import StorageSettings
@@ -116,11 +118,18 @@ class Config(Settings):
     conditions: dict[Name, ConditionSettings] = Field(default_factory=dict)
     """Conditions by name; every model can be compressed under every condition."""
 
+    condition_families: dict[Name, ConditionFamily] = Field(default_factory=dict)
+    """Families of conditions by name: each stands for the conditions `{name}-{entry}`, and for all
+    of them in the `conditions` of an experiment."""
+
     experiments: dict[Name, Experiment] = Field(default_factory=dict)
     """Experiments by name."""
 
     storage: StorageSettings | None = None
     """Keep base and compressed shards on S3; without this key everything stays on disk."""
+
+    operations: OperationsSettings = OperationsSettings()
+    """Checks before a run, and the watch during it."""
 
     pathvars: dict[str, str] = Field(default_factory=dict)
     """Where files go: `results`, `logs` and `benchmarks` (Snakemake path variables)."""
