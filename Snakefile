@@ -30,6 +30,7 @@ include: "rules/reuse.smk"
 include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
 include: "rules/documents.smk"
+include: "rules/operations.smk"
 
 
 if CONFIG.storage:

@@ -4,16 +4,20 @@ goodhart-gap verify results
 goodhart-gap trace results/smollm2-n100/ANALYSIS.md "DBDK"
 goodhart-gap adopt results
 goodhart-gap plan
+goodhart-gap preflight
 goodhart-gap export smollm2-n100 crate
 goodhart-gap mirror results s3://bucket/prefix
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import write_json, write_text
+from goodhart_gap.operations.demands import demands_of
+from goodhart_gap.operations.preflight import preflight
 from goodhart_gap.provenance.adopt import adopt, judge
 from goodhart_gap.provenance.chain import read_chain
 from goodhart_gap.provenance.fetch import fetch_results
@@ -80,6 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--json", type=Path, help="write the plan as JSON, job by job, too")
     verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
     verb.set_defaults(run=_plan)
+
+    verb = verbs.add_parser("preflight", help="what a run needs, and whether it is there")
+    verb.add_argument("--rates", type=Path, default=Path("config/plan.yaml"))
+    verb.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
+    verb.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores that will work")
+    verb.add_argument("--elsewhere", action="store_true", help="jobs run on other machines")
+    verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
+    verb.set_defaults(run=_preflight)
 
     verb = verbs.add_parser("export", help="pack an experiment as a Workflow Run RO-Crate")
     verb.add_argument("experiment", help="name of the experiment")
@@ -162,6 +174,19 @@ def _plan(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(arguments.json, plan.as_json())
     return 0
+
+
+def _preflight(arguments: argparse.Namespace) -> int:
+    graph = read_graph(arguments.options)
+    jobs = [job for job in graph.jobs if job.runs]
+    settings = read_plan_settings(arguments.rates)
+    demands = demands_of(jobs, graph.config, settings, arguments.results, arguments.cores)
+    storage = graph.config.get("storage") or {}
+    report = preflight(
+        demands, arguments.results, storage.get("prefix"), gpus_here=not arguments.elsewhere
+    )
+    print(report.text())
+    return 1 if report.refusals else 0
 
 
 def _export(arguments: argparse.Namespace) -> int:

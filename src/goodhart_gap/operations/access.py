@@ -1,0 +1,62 @@
+"""Whether what a run reads and writes elsewhere may be read and written: tried for real."""
+
+import tempfile
+import uuid
+from pathlib import Path
+
+from goodhart_gap.errors import GoodhartError
+
+TRY_S = 4.0
+"""Seconds a server may take to answer."""
+
+
+def try_storage(prefix: str) -> None:
+    """Write, look at and remove a small object. Raises GoodhartError when one of it fails."""
+    from goodhart_gap.storage.store import Store
+
+    store = Store(prefix, patience_s=0)
+    name = f".preflight-{uuid.uuid4().hex}"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "object")
+        file.write_bytes(b"Written by the preflight of goodhart-gap; it may be deleted.\n")
+        store.upload(file, name)
+        store.remove(name)
+
+
+def try_model(repository: str, revision: str) -> None:
+    """Ask the hub for a commit of a repository. Raises GoodhartError when it cannot be had."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    label = f"hf:{repository}@{revision[:12]}"
+    api = HfApi()
+    try:
+        api.model_info(repository, revision=revision, timeout=TRY_S)
+        api.auth_check(repository)
+    except GatedRepoError as error:
+        raise GoodhartError(
+            f"{label}: access needs its owner's consent; accept the terms on the hub and set "
+            "HF_TOKEN."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise GoodhartError(
+            f"{label}: the repository has no commit {revision}; correct `revision`."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise GoodhartError(
+            f"{label}: no such repository, or a private one; correct `source`, or set HF_TOKEN."
+        ) from error
+    except HfHubHTTPError as error:
+        raise GoodhartError(
+            f"{label}: the hub answers {error.response.status_code}; check HF_TOKEN, or try later."
+        ) from error
+    except Exception as error:
+        raise GoodhartError(
+            f"{label}: the Hugging Face hub cannot be reached ({type(error).__name__}); check the "
+            "network, or use a `file:` source."
+        ) from error

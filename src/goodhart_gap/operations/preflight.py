@@ -1,0 +1,211 @@
+"""Checks before the first job: numbers for each location, and one sentence for each refusal.
+
+    report = preflight(demands, locations, storage="s3://bucket/prefix", here=True)
+    print(report.text())
+    report.refusals  # empty: go
+
+Everything is looked at before anything is refused, so that one attempt names all that is missing.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.operations.access import try_model, try_storage
+from goodhart_gap.operations.demands import HUB_METADATA_BYTES, Demands
+from goodhart_gap.operations.machine import Disk, Gpu, disk_of, gpus
+
+SPARE_BYTES = 2e8
+"""Logs, manifests, temporary files: added to what a location receives."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place that a run writes to."""
+
+    name: str
+    path: Path
+    receives_bytes: float
+    remedy: str
+    lasting: bool = True
+    """Whether it must outlive the container."""
+
+
+@dataclass
+class Report:
+    """What was found."""
+
+    lines: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Return the numbers, then a line for each refusal."""
+        return "\n".join([*self.lines, *(f"error: {sentence}" for sentence in self.refusals)])
+
+
+def locations_of(demands: Demands, results: Path) -> list[Location]:
+    """Return where a run writes on this machine."""
+    cache = os.environ.get("HF_HUB_CACHE") or str(
+        Path(os.environ.get("HF_HOME") or Path.home() / ".cache/huggingface") / "hub"
+    )
+    found = [
+        Location(
+            "results",
+            results,
+            demands.results_bytes + demands.scratch_bytes + SPARE_BYTES,
+            "free some, move the folder (pathvars.results), or keep large files on S3 (storage)",
+        ),
+        Location(
+            "TMPDIR",
+            Path(tempfile.gettempdir()),
+            SPARE_BYTES,
+            "set TMPDIR to a folder with room",
+            lasting=False,
+        ),
+    ]
+    if demands.hub:
+        size = len(demands.hub) * HUB_METADATA_BYTES
+        remedy = "set HF_HOME to a folder on a volume"
+        found.append(Location("Hugging Face cache", Path(cache), size, remedy))
+    return found
+
+
+def preflight(
+    demands: Demands,
+    results: Path,
+    storage: str | None = None,
+    *,
+    gpus_here: bool = True,
+    disk: Callable[[Path], Disk] = disk_of,
+    devices: Callable[[], list[Gpu]] = gpus,
+) -> Report:
+    """Check everything. `gpus_here`: jobs run on this machine, so that its GPUs are theirs.
+
+    `disk` and `devices` tell what the machine has.
+    """
+    report = Report([f"Before {demands.jobs} jobs:"])
+    locations = locations_of(demands, results)
+    disks = [disk(location.path) for location in locations]
+    for location, found in zip(locations, disks, strict=True):
+        _check_disk(report, location, found)
+    _check_shared(report, locations, disks)
+    if demands.scratch_bytes:
+        report.lines.append(
+            f"  of the results, {gigabytes(demands.scratch_bytes)} are copies of files on S3 that "
+            f"jobs of {demands.scratch_rule} hold at once"
+        )
+    if demands.gpus:
+        if gpus_here:
+            _check_gpus(report, demands, devices())
+        else:
+            report.lines.append(
+                f"  GPUs: {demands.gpus.count} of {gigabytes(demands.gpus.bytes_each)} on a node "
+                f"({demands.gpus.rule}); they cannot be looked at from here"
+            )
+    _check_access(report, demands, storage)
+    return report
+
+
+def gigabytes(size: float) -> str:
+    """Return bytes as people read them."""
+    return f"{size / 1e9:,.1f} GB"
+
+
+def _check_disk(report: Report, location: Location, found: Disk) -> None:
+    wanted, free = location.receives_bytes, found.free_bytes
+    report.lines.append(
+        f"  {location.name}: {location.path} ({found.kind}) receives at most {gigabytes(wanted)}, "
+        f"{gigabytes(free)} are free"
+    )
+    if found.is_overlay and location.name == "Hugging Face cache":
+        report.refusals.append(
+            f"{location.path}: the {location.name} lies on the container's own layer "
+            f"({found.kind}, {gigabytes(free)} free), which is small and lost with the container; "
+            f"{location.remedy}."
+        )
+    elif wanted > free:
+        report.refusals.append(
+            f"{location.path}: {location.name} will receive up to {gigabytes(wanted)}, but "
+            f"{gigabytes(free)} are free; {location.remedy}."
+        )
+
+
+def _check_shared(report: Report, locations: list[Location], disks: list[Disk]) -> None:
+    """Refuse locations that each fit on a disk but not together."""
+    by_mount: dict[str, list[int]] = {}
+    for number, found in enumerate(disks):
+        by_mount.setdefault(found.mount, []).append(number)
+    for mount, numbers in by_mount.items():
+        wanted = sum(locations[number].receives_bytes for number in numbers)
+        free = disks[numbers[0]].free_bytes
+        if wanted > free and all(locations[n].receives_bytes <= free for n in numbers):
+            names = " and ".join(locations[number].name for number in numbers)
+            report.refusals.append(
+                f"{mount}: {names} will receive up to {gigabytes(wanted)} together, but "
+                f"{gigabytes(free)} are free; free some."
+            )
+
+
+def _check_gpus(report: Report, demands: Demands, found: list[Gpu]) -> None:
+    wanted = demands.gpus
+    assert wanted is not None
+    free = [gpu.memory_bytes - gpu.used_bytes for gpu in found]
+    told = ", ".join(f"{gpu.name} {gigabytes(gpu.memory_bytes)}" for gpu in found) or "none"
+    report.lines.append(
+        f"  GPUs: {wanted.count} of {gigabytes(wanted.bytes_each)} needed ({wanted.rule}), "
+        f"here: {told}"
+    )
+    if not found:
+        report.refusals.append(
+            f"GPU: {wanted.rule} needs {wanted.count}, and nvidia-smi finds none here; run on a "
+            "machine with GPUs, or set `gpus: false` for the model to compute on the CPU."
+        )
+    elif len(found) < wanted.count:
+        report.refusals.append(
+            f"GPU: {wanted.rule} needs {wanted.count}, and here {_are(len(found))}; run on a "
+            "machine with more, or set gpu_memory_bytes in config/plan.yaml to what one has."
+        )
+    elif sorted(free)[-wanted.count] < wanted.bytes_each:
+        report.refusals.append(
+            f"GPU: {wanted.rule} needs {gigabytes(wanted.bytes_each)} on each of {wanted.count}, "
+            f"but {gigabytes(sorted(free)[-wanted.count])} are free here; use larger GPUs, or set "
+            "gpu_memory_bytes in config/plan.yaml so that jobs ask for more of them."
+        )
+
+
+def _are(count: int) -> str:
+    return "is 1" if count == 1 else f"are {count}"
+
+
+def _check_access(report: Report, demands: Demands, storage: str | None) -> None:
+    """Try S3 and the hub, all at once: each may take seconds to fail."""
+    tries: Mapping[str, Callable[[], None]] = {
+        **(
+            {
+                f"S3: {storage} receives {gigabytes(demands.storage_bytes)}, "
+                "written and removed an object": lambda: try_storage(str(storage))
+            }
+            if storage
+            else {}
+        ),
+        **{
+            f"model: {repository} at {revision[:12]} may be read": _trying(repository, revision)
+            for repository, revision in demands.hub.items()
+        },
+    }
+    with ThreadPoolExecutor() as pool:
+        futures = {line: pool.submit(action) for line, action in tries.items()}
+    for line, future in futures.items():
+        try:
+            future.result()
+            report.lines.append(f"  {line}")
+        except GoodhartError as error:
+            report.refusals.append(str(error))
+
+
+def _trying(repository: str, revision: str) -> Callable[[], None]:
+    return lambda: try_model(repository, revision)
