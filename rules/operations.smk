@@ -10,18 +10,20 @@ from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 LOGS = CONFIG.pathvars.get("logs", "logs")
 
 
+def planned_job(name, wildcards, threads, outputs):
+    """One job, as the plan sees it."""
+    files = [
+        GraphOutput(path=str(file), temporary=False, remote=bool(file.is_storage))
+        for file in outputs
+    ]
+    facts = {"rule": name, "wildcards": dict(wildcards), "threads": threads, "outputs": files}
+    return GraphJob.model_construct(**facts)
+
+
 def jobs_to_run():
     """The jobs that will run, as the plan sees them."""
     return [
-        GraphJob.model_construct(
-            rule=job.rule.name,
-            wildcards=dict(job.wildcards_dict),
-            threads=job.threads,
-            outputs=[
-                GraphOutput(path=str(file), temporary=False, remote=bool(file.is_storage))
-                for file in job.output
-            ],
-        )
+        planned_job(job.rule.name, job.wildcards_dict, job.threads, job.output)
         for job in workflow.dag.needrun_jobs()
         if not job.rule.norun
     ]
@@ -30,14 +32,14 @@ def jobs_to_run():
 def check_before_start():
     """Print what the run needs and what is there; end it where something is missing."""
     demands = demands_of(jobs_to_run(), config, RATES, Path(RESULTS), workflow.cores or 1)
-    report = preflight(
+    found = preflight(
         demands,
         Path(RESULTS),
         CONFIG.storage.prefix if CONFIG.storage else None,
         gpus_here=not workflow.non_local_exec,
     )
-    print(report.text(), file=sys.stderr, flush=True)
-    if report.refusals:
+    print(found.text(), file=sys.stderr, flush=True)
+    if found.refusals:
         sys.exit(1)
 
 
