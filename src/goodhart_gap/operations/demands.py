@@ -36,7 +36,8 @@ class Demands:
 
     jobs: int
     results_bytes: float
-    """Outputs that stay on the disk of the results, temporary ones included."""
+    """Outputs that stay on the disk of the results; of those handed from job to job, two. Hessians
+    that are deleted once they have been used count in full: nothing says how many wait."""
     scratch_bytes: float
     """What jobs that run at once hold there besides, when their files live on S3."""
     scratch_rule: str
@@ -57,13 +58,15 @@ def demands_of(
     """Return what `jobs`, those that will run, need; at most `cores` cores work at once."""
     jobs = list(jobs)
     workload = Workload(Graph(jobs=[], config=dict(config)), settings, results)
-    local = remote = 0.0
+    local = remote = passing = 0.0
     scratch: dict[str, float] = {}
     counts = Counter(job.rule for job in jobs)
     gpu: GpuDemand | None = None
     hub: dict[str, str] = {}
     for job in jobs:
-        size = workload.work(job).output_bytes
+        work = workload.work(job)
+        size = work.output_bytes - work.passing_bytes
+        passing = max(passing, 2 * work.passing_bytes)
         far = any(output.remote for output in job.outputs)
         local, remote = (local, remote + size) if far else (local + size, remote)
         need = need_of(job.rule, job.wildcards, config, settings)
@@ -71,12 +74,8 @@ def demands_of(
             at_once = min(counts[job.rule], max(1, cores // max(1, job.threads)))
             held = at_once * need.scratch_bytes
             scratch[job.rule] = max(scratch.get(job.rule, 0), held)
-        if (
-            need is not None
-            and need.gpus
-            and (gpu is None or need.gpu_bytes > gpu.count * gpu.bytes_each)
-        ):
-            gpu = GpuDemand(need.gpus, need.gpu_bytes / need.gpus, job.rule)
+        if need is not None and need.gpus and need.gpu_bytes > (gpu.bytes if gpu else 0):
+            gpu = GpuDemand(need.gpus, need.gpu_bytes, job.rule)
         about = config["models"].get(workload.model(job) or "", {})
         kind, _, place = str(about.get("source", "")).partition(":")
         if kind == "hf" and job.rule in ("fetch_model", "fetch_shard"):
@@ -84,7 +83,7 @@ def demands_of(
     widest = max(scratch, key=lambda rule: scratch[rule], default="")
     return Demands(
         jobs=len(jobs),
-        results_bytes=local,
+        results_bytes=local + passing,
         scratch_bytes=scratch.get(widest, 0.0),
         scratch_rule=widest,
         storage_bytes=remote,

@@ -24,9 +24,9 @@ from goodhart_gap.provenance.graph import GraphJob
 from goodhart_gap.provenance.settings import ModelSizes, PlanSettings
 from goodhart_gap.provenance.workload import (
     DTYPE_BYTES,
+    activation_bytes,
     block_weights,
     blocks_of,
-    calibration_tokens,
     embedding_weights,
     matrices,
     model_weights,
@@ -122,10 +122,6 @@ def _weight_bytes(weights: int, about: Mapping[str, Any]) -> int:
     return weights * DTYPE_BYTES[about.get("dtype", "bfloat16")]
 
 
-def _activation_bytes(sizes: ModelSizes, about: Mapping[str, Any]) -> int:
-    return _weight_bytes(calibration_tokens(about) * sizes.hidden, about)
-
-
 def _shard_bytes(sizes: ModelSizes, about: Mapping[str, Any], blocks: int) -> int:
     return _weight_bytes(blocks * block_weights(sizes) or embedding_weights(sizes), about)
 
@@ -137,7 +133,7 @@ def _fetch(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
 
 def _hessians(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
     block = _shard_bytes(sizes, about, 1)
-    activations = _activation_bytes(sizes, about)
+    activations = activation_bytes(sizes, about)
     memory = block + hessian_bytes(sizes) + 2 * activations
     # The first shard starts from the embeddings in place of activations.
     before = max(activations, _shard_bytes(sizes, about, 0) if _is_first(job) else 0)

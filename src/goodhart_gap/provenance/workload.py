@@ -35,6 +35,8 @@ class Work:
     network_bytes: float = 0.0
     disk_bytes: float = 0.0
     output_bytes: float = 0.0
+    passing_bytes: float = 0.0
+    """Of those, what only the next job of its kind reads."""
     known: bool = True
     """Whether the sizes were known; else only the start is counted."""
 
@@ -153,6 +155,12 @@ def calibration_tokens(model: Mapping[str, Any]) -> int:
     return int(calibration.get("sequences", 96) * calibration.get("sequence_length", 192))
 
 
+def activation_bytes(sizes: ModelSizes, model: Mapping[str, Any]) -> int:
+    """Return the bytes of the calibration tokens' hidden states, in the dtype of the model."""
+    size = DTYPE_BYTES[model.get("dtype", "bfloat16")]
+    return calibration_tokens(model) * sizes.hidden * size
+
+
 def _fetch_shard(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
@@ -196,7 +204,8 @@ def _accumulate_hessians(
         settings.model_start_s,
         flops=blocks * 2.0 * tokens * (block_weights(sizes) + hessians),
         disk_bytes=blocks * (2.0 * block_weights(sizes) + 8.0 * hessians),
-        output_bytes=blocks * 8.0 * hessians + 4.0 * tokens * sizes.hidden,
+        output_bytes=blocks * 8.0 * hessians + activation_bytes(sizes, model),
+        passing_bytes=activation_bytes(sizes, model),
     )
 
 

@@ -149,6 +149,7 @@ def test_what_large_jobs_need_is_counted(tmp_path: Path) -> None:
     demands = demands_of(jobs, config, RATES, tmp_path, cores=32)
     assert demands.gpus is not None
     assert (demands.gpus.count, demands.gpus.rule) == (2, "sample_responses")
+    assert demands.gpus.bytes_each == pytest.approx(76e9, rel=0.02)
     # Two blocks of 1.755 GB and their Hessians of 8.606 GB, packed to about 1 GB; two jobs at once.
     # All weights for sampling are more.
     assert demands.scratch_rule == "sample_responses"
