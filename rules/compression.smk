@@ -71,10 +71,12 @@ rule assemble:
         base_config="<results>/models/{model}/base/config.json",
         fingerprint="<results>/models/{model}/base/fingerprint.json",
         allocation=rules.allocate.output.allocation,
+        companions=collect("<results>/models/{{model}}/base/{name}", name=COMPANIONS),
     output:
         index="<results>/models/{model}/{condition}/model.safetensors.index.json",
         config="<results>/models/{model}/{condition}/config.json",
         fidelity="<results>/models/{model}/{condition}/fidelity.csv",
+        companions=collect("<results>/models/{{model}}/{{condition}}/{name}", name=COMPANIONS),
     log:
         "<logs>/assemble/{model}/{condition}.log",
     benchmark:
@@ -96,5 +98,5 @@ rule assemble:
         "python scripts/assemble.py --shards {input.shards} --embeddings {input.embeddings}"
         " --base-config {input.base_config} --fingerprint {input.fingerprint}"
         " --allocation {input.allocation} --condition {wildcards.condition} --index {output.index}"
-        " --config {output.config} --fidelity {output.fidelity} --settings {params.settings:q}"
-        " > {log} 2>&1"
+        " --config {output.config} --fidelity {output.fidelity} --companions {input.companions}"
+        " --copies {output.companions} --settings {params.settings:q} > {log} 2>&1"

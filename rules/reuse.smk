@@ -41,10 +41,12 @@ rule assemble_reuse:
         fingerprint="<results>/models/{model}/base/fingerprint.json",
         allocation=rules.allocate_reuse.output.allocation,
         reused=allocations_of_reused,
+        companions=collect("<results>/models/{{model}}/base/{name}", name=COMPANIONS),
     output:
         index="<results>/models/{model}/{condition}/model.safetensors.index.json",
         config="<results>/models/{model}/{condition}/config.json",
         fidelity="<results>/models/{model}/{condition}/fidelity.csv",
+        companions=collect("<results>/models/{{model}}/{{condition}}/{name}", name=COMPANIONS),
     log:
         "<logs>/assemble_reuse/{model}/{condition}.log",
     benchmark:
@@ -67,4 +69,5 @@ rule assemble_reuse:
         " --base-config {input.base_config} --fingerprint {input.fingerprint}"
         " --allocation {input.allocation} --reused {input.reused}"
         " --condition {wildcards.condition} --index {output.index} --config {output.config}"
-        " --fidelity {output.fidelity} --settings {params.settings:q} > {log} 2>&1"
+        " --fidelity {output.fidelity} --companions {input.companions}"
+        " --copies {output.companions} --settings {params.settings:q} > {log} 2>&1"

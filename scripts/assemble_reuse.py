@@ -1,6 +1,7 @@
 """Join a checkpoint from compressed shards of other conditions and from the base, and check it."""
 
 import argparse
+import shutil
 
 from goodhart_gap.compression.allocation import read_allocation
 from goodhart_gap.compression.assemble import write_config, write_fidelity, write_index
@@ -16,10 +17,12 @@ script.input("--base-config")
 script.input("--fingerprint")
 script.input("--allocation")
 script.input("--reused", many=True)
+script.input("--companions", many=True)
 script.value("--condition")
 script.output("--index")
 script.output("--config")
 script.output("--fidelity")
+script.output("--copies", many=True)
 script.settings("--settings", ConditionSettings)
 
 
@@ -38,6 +41,9 @@ def main(args: argparse.Namespace) -> None:
     write_index(args.index, checkpoint, total_bytes)
     write_config(args.config, args.base_config, checkpoint, args.condition, base["fingerprint"])
     write_fidelity(args.fidelity, checkpoint.rows)
+    # Tokenizer and generation config stand beside the weights, as transformers expects them.
+    for companion, copy in zip(args.companions, args.copies, strict=True):
+        shutil.copyfile(companion, copy)
 
 
 if __name__ == "__main__":

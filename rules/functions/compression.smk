@@ -5,8 +5,12 @@ from goodhart_gap.models.shards import BLOCK_SHARD_PATTERN
 
 # `base` is a folder beside the conditions, and is not one of them.
 COMPRESSED_CONDITIONS = (
-    "|".join(re.escape(name) for name, each in CONFIG.conditions.items() if each.compress)
-    or "(?!)"
+    "|".join(re.escape(name) for name, each in CONFIG.conditions.items() if each.compress) or "(?!)"
+)
+
+# What transformers expects beside the weights; copied from the base.
+COMPANIONS = (
+    "generation_config.json tokenizer.json tokenizer_config.json chat_template.jinja".split()
 )
 
 
