@@ -1,6 +1,6 @@
 """What a compressed module takes on disk, by arithmetic alone. Needs no torch."""
 
-from goodhart_gap.compression.settings import MatrixSettings
+from goodhart_gap.compression.matrix_settings import MatrixSettings
 
 SCALE_BYTES = 2
 MATRIX_SCALE_BYTES = 4

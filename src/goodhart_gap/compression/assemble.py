@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from goodhart_gap.compression.accounting import effective_rank, stored_bytes
-from goodhart_gap.compression.settings import MatrixSettings
+from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import completed, read_json, write_json
 from goodhart_gap.models.fingerprints import linear_shapes

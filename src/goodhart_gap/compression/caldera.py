@@ -3,9 +3,9 @@
 Saha et al., "Compressing Large Language Models using Low Rank and Low Precision Decomposition"
 (NeurIPS 2024), Algorithm 1: minimise tr((W - Q - L R) H (W - Q - L R)^T) by alternating an
 error-feedback quantizer for Q with a rank-constrained regression for L and R. What differs here:
-L R starts from the whitened fit of W itself, so Q is given a matrix whose strongest directions are
-already gone; each factor is refitted against the other as stored; and codes and scales of Q are
-polished by descent.
+Q may be a trellis code; each factor is quantized by error feedback and refitted against the other
+as stored; codes and scales of a scalar Q are polished by descent; and L R may start from the
+whitened fit of W itself, so that Q is given a matrix whose strongest directions are already gone.
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,10 +17,10 @@ from goodhart_gap.compression.descent import refine
 from goodhart_gap.compression.lattice import LatticeMatrix
 from goodhart_gap.compression.ldlq import GridRounder, ldlq
 from goodhart_gap.compression.lowrank import Factors
+from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.metric import Feedback, Metric
 from goodhart_gap.compression.quantizers import GroupedMatrix, fit_grid
 from goodhart_gap.compression.rotation import restore_weight, rotate_weight
-from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.compression.trellis import TrellisMatrix
 from goodhart_gap.errors import GoodhartError
 
@@ -90,7 +90,7 @@ def _caldera(weight: torch.Tensor, metric: Metric, settings: MatrixSettings) -> 
     whole = metric.squared_norm(weight)
     best: Approximation | None = None
     history: list[float] = []
-    factors = _fit(weight, None, metric, settings)
+    factors = _fit(weight, None, metric, settings) if settings.start == "weight" else None
     for _ in range(settings.iterations if settings.rank else 1):
         target = weight if factors is None else weight - factors.dense()
         quantized = _error_feedback(target, metric, settings)

@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from goodhart_gap.compression.caldera import Approximation, Quantized
 from goodhart_gap.compression.lattice import LatticeMatrix
 from goodhart_gap.compression.lowrank import Factors, Plain
+from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.quantizers import GroupedMatrix
-from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.compression.trellis import TrellisMatrix
 from goodhart_gap.errors import GoodhartError
 

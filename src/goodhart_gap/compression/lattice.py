@@ -67,6 +67,7 @@ class Rounder:
     """Rounds 8 columns at a time; codes fill up as `ldlq` goes through the matrix."""
 
     step = DIMENSION
+    lookahead = 0
 
     def __init__(self, rows: int, columns: int, scale: float, bits: int) -> None:
         vectors = -(-columns // DIMENSION)
@@ -76,7 +77,9 @@ class Rounder:
         self.bits = bits
         self._columns = columns
 
-    def round(self, columns: torch.Tensor, first: int) -> torch.Tensor:
+    def round(
+        self, columns: torch.Tensor, first: int, following: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """See `ColumnRounder`."""
         width = columns.shape[0]
         vectors = torch.nn.functional.pad(columns / self.scale, (0, 0, 0, DIMENSION - width))

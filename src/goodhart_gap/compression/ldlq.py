@@ -16,12 +16,19 @@ BLOCK = 128
 
 
 class ColumnRounder(Protocol):
-    """Rounds `step` consecutive columns at a time."""
+    """Rounds `step` consecutive columns at a time, perhaps with a look at `lookahead` more."""
 
     step: int
+    lookahead: int
 
-    def round(self, columns: torch.Tensor, first: int) -> torch.Tensor:
-        """Nearest representable values of `columns` [step, rows], which start at `first`."""
+    def round(
+        self, columns: torch.Tensor, first: int, following: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Nearest representable values of `columns` [step, rows], which start at `first`.
+
+        `following` [lookahead, rows] is what is wanted of the next columns, before they get to know
+        the errors made here; None at the end and where no lookahead is asked for.
+        """
         ...
 
 
@@ -29,6 +36,7 @@ class GridRounder:
     """Rounds single columns to a grid, in the order of a `Feedback`."""
 
     step = 1
+    lookahead = 0
 
     def __init__(self, grid: Grid, order: torch.Tensor | None, *, transposed: bool = False) -> None:
         """Take the levels of `grid`; `transposed` if it describes the transpose of the matrix."""
@@ -42,7 +50,9 @@ class GridRounder:
         self.inverse = inverse(self.scale)
         self.top = grid.top
 
-    def round(self, columns: torch.Tensor, first: int) -> torch.Tensor:
+    def round(
+        self, columns: torch.Tensor, first: int, following: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """See `ColumnRounder`."""
         last = first + columns.shape[0]
         offset = self.offset[first:last]
@@ -66,17 +76,20 @@ def ldlq(weight: torch.Tensor, feedback: Feedback, rounder: ColumnRounder) -> to
     width = max(step, BLOCK // step * step)
     for start in range(0, columns, width):
         stop = min(start + width, columns)
-        target = source[start:stop].clone()
+        seen = min(stop + rounder.lookahead, columns)
+        target = source[start:seen].clone()
         if start:
-            target.addmm_(upper[:start, start:stop].T, errors[:start])
-        inner = upper[start:stop, start:stop].T.contiguous()
+            target.addmm_(upper[:start, start:seen].T, errors[:start])
+        inner = upper[start:stop, start:seen].T.contiguous()
         block_errors = errors[start:stop]
         for first in range(0, stop - start, step):
             last = min(first + step, stop - start)
-            wanted = target[first:last]
+            end = min(last + rounder.lookahead, seen - start)
+            wanted = target[first:end]
             if first:
-                wanted = torch.addmm(wanted, inner[first:last, :first], block_errors[:first])
-            values = rounder.round(wanted, start + first)
+                wanted = torch.addmm(wanted, inner[first:end, :first], block_errors[:first])
+            following = wanted[last - first :] if end > last else None
+            values = rounder.round(wanted[: last - first], start + first, following)
             rounded[start + first : start + last] = values
             torch.sub(source[start + first : start + last], values, out=block_errors[first:last])
     return restored_copy(rounded, feedback.order)

@@ -22,8 +22,8 @@ from goodhart_gap.compression.caldera import compress_matrix
 from goodhart_gap.compression.fidelity import measure
 from goodhart_gap.compression.format import ModuleRecord, ShardWriter, stored_tensors
 from goodhart_gap.compression.hessians import HessianFile
+from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.metric import Metric
-from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.errors import GoodhartError
 
 LOGGER = logging.getLogger(__name__)

@@ -30,8 +30,12 @@ STATE_BITS = 12
 SPREAD = {2: 1.03, 3: 1.05, 4: 1.08}
 """Best ratio of the table's scale to the weights' standard deviation (measured on normal noise)."""
 
-STEP = 16
-"""Columns coded at once."""
+STEP = 4
+"""Columns coded at once: few, since they get no feedback from one another."""
+
+LOOKAHEAD = 8
+"""Weights beyond those columns that have a say in the state they end in, from which the next
+columns have to start."""
 
 FEW_LANES, MANY_LANES = 16, 32
 """Streams searched side by side: the more the faster, if they are there."""
@@ -71,6 +75,7 @@ class Rounder:
     """Codes `STEP` columns at a time; `codes` fills up as `ldlq` goes through the matrix."""
 
     step = STEP
+    lookahead = 1
 
     def __init__(self, rows: int, columns: int, scale: float, bits: int) -> None:
         self.codes = torch.zeros(rows, columns, dtype=torch.uint8)
@@ -79,10 +84,11 @@ class Rounder:
         self._height = trellis_tile_rows(rows)
         self._states = [0] * -(-rows // self._height)
 
-    def round(self, columns: torch.Tensor, first: int) -> torch.Tensor:
+    def round(
+        self, columns: torch.Tensor, first: int, following: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """See `ColumnRounder`."""
         width, rows = columns.shape
-        scaled = columns / self.scale
         result = torch.empty_like(columns)
         whole = rows // self._height
         edge = whole * self._height
@@ -91,9 +97,15 @@ class Rounder:
                 continue
             height = min(self._height, stop - start)
             # [width, tiles, height] -> a stream per tile, one column after another.
-            streams = scaled[:, start:stop].reshape(width, -1, height).transpose(0, 1)
+            streams = columns[:, start:stop].reshape(width, -1, height).transpose(0, 1)
+            streams = streams.reshape(streams.shape[0], -1)
+            ahead = 0
+            if following is not None:
+                ahead = min(LOOKAHEAD, height)
+                after = following[0, start:stop].reshape(-1, height)[:, :ahead]
+                streams = torch.cat([streams, after], dim=1)
             codes, values, self._states[tiles] = encode_streams(
-                streams.reshape(streams.shape[0], -1), self._states[tiles], self.bits
+                streams / self.scale, self._states[tiles], self.bits, ahead
             )
             self.codes[start:stop, first : first + width] = (
                 codes.view(-1, width, height).transpose(1, 2).reshape(-1, width)
@@ -124,10 +136,11 @@ def table() -> torch.Tensor:
 
 
 def encode_streams(
-    streams: torch.Tensor, states: list[int], bits: int
+    streams: torch.Tensor, states: list[int], bits: int, ahead: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
-    """Best codes of `streams` [n, length] float32 from their start `states`.
+    """Best codes of `streams` [n, length + ahead] float32 from their start `states`.
 
+    The last `ahead` positions are not coded, but the states that the others end in suit them.
     Returns codes uint8 and values float32, both [n, length], and the states at the end.
     """
     # Imported late, since only this codebook needs a compiler.
@@ -136,26 +149,32 @@ def encode_streams(
     count, length = streams.shape
     lanes = MANY_LANES if count > FEW_LANES else FEW_LANES
     kernel = search(bits, lanes)
-    values = table().numpy()
+    values = table()
     groups = range(0, count, lanes)
 
-    def encode(start: int) -> tuple[torch.Tensor, list[int]]:
+    def encode(start: int) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
         chunk = torch.zeros(length, lanes)
         size = min(lanes, count - start)
         chunk[:, :size] = streams[start : start + size].T
         begin = torch.zeros(lanes, dtype=torch.int64)
         begin[:size] = torch.tensor(states[start : start + size])
-        codes = torch.zeros(length, lanes, dtype=torch.uint8)
+        codes = torch.zeros(length - ahead, lanes, dtype=torch.uint8)
+        decoded = torch.zeros(length - ahead, lanes)
         # Anything beyond six deviations is coded like six, so that no outlier drowns the others.
         chunk.clamp_(-6, 6)
-        ends = kernel(chunk.numpy(), begin.numpy(), values, codes.numpy())
-        return codes[:, :size].T, ends[:size].tolist()
+        ends = torch.empty(lanes, dtype=torch.int64)
+        arrays = (chunk, begin, values, codes, decoded, ends)
+        kernel(*(array.numpy() for array in arrays))
+        return codes[:, :size].T, decoded[:, :size].T, ends[:size].tolist()
 
-    with ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
-        found = list(pool.map(encode, groups))
-    codes = torch.cat([part for part, _ in found])
-    ends = [state for _, part in found for state in part]
-    return codes, table()[_states(codes, bits, torch.tensor(states))], ends
+    workers = min(torch.get_num_threads(), len(groups))
+    if workers > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            found = list(pool.map(encode, groups))
+    else:
+        found = [encode(start) for start in groups]
+    codes, decoded, ends = zip(*found, strict=True)
+    return torch.cat(codes), torch.cat(decoded), [state for part in ends for state in part]
 
 
 def _decode(tiles: torch.Tensor, bits: int) -> torch.Tensor:

@@ -28,11 +28,15 @@ def search(bits: int, lanes: int) -> Callable[..., Any]:
         starts: NDArray[np.int64],
         values: NDArray[np.float32],
         codes: NDArray[np.uint8],
-    ) -> NDArray[np.int64]:
-        """Fill `codes` [length, lanes] with the best codes of `targets` [length, lanes].
+        decoded: NDArray[np.float32],
+        ends: NDArray[np.int64],
+    ) -> None:
+        """Fill `codes` [length, lanes] with the best codes of `targets` [length or more, lanes].
 
         `starts` [lanes] are the states before the first position, `values` [states] the value of
-        each state. Returns the states [lanes] after the last position.
+        each state; `decoded` [length, lanes] gets what the codes stand for, `ends` [lanes] the
+        states after the last position that `codes` has room for; targets beyond it have a say in
+        which states those are.
         """
         length = targets.shape[0]
         stems = values.shape[0] >> bits
@@ -59,7 +63,7 @@ def search(bits: int, lanes: int) -> Callable[..., Any]:
             costs, spare = spare, costs
             if t % 64 == 63:
                 _rebase(costs)
-        return _trace(costs, back, codes, bits)
+        _trace(costs, back, values, codes, decoded, ends, bits)
 
     return search_of_bits
 
@@ -75,17 +79,24 @@ def _rebase(costs: NDArray[np.float32]) -> None:
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _trace(
-    costs: NDArray[np.float32], back: NDArray[np.uint8], codes: NDArray[np.uint8], bits: int
-) -> NDArray[np.int64]:
-    """Walk back from the cheapest stems; fill `codes`, return the last states."""
+    costs: NDArray[np.float32],
+    back: NDArray[np.uint8],
+    values: NDArray[np.float32],
+    codes: NDArray[np.uint8],
+    decoded: NDArray[np.float32],
+    ends: NDArray[np.int64],
+    bits: int,
+) -> None:
+    """Walk back from the cheapest stems; fill `codes`, `decoded` and `ends`."""
     length, stems, lanes = back.shape
-    ends = np.empty(lanes, np.int64)
+    kept = codes.shape[0]
     for lane in range(lanes):
         stem = costs[:, lane].argmin()
         for t in range(length - 1, -1, -1):
             state = stem + back[t, stem, lane] * stems
-            if t == length - 1:
+            if t == kept - 1:
                 ends[lane] = state
-            codes[t, lane] = state & ((1 << bits) - 1)
+            if t < kept:
+                codes[t, lane] = state & ((1 << bits) - 1)
+                decoded[t, lane] = values[state]
             stem = state >> bits
-    return ends

@@ -84,7 +84,7 @@ def test_methods_come_in_the_expected_order() -> None:
 
 def test_exactly_low_rank_weight_is_recovered() -> None:
     matrix = weight(40, 6, 0) @ weight(6, 48, 1)
-    settings = MatrixSettings(bits=4, rank=6, factor_bits=16)
+    settings = MatrixSettings(bits=4, rank=6, factor_bits=16, start="weight")
     metric = Metric(hessian(48, 0), damping=0.01)
     found = compress_matrix(matrix, metric, settings, "m").dense()
     assert float((matrix - found).norm()) < 3e-3 * float(matrix.norm())
