@@ -9,14 +9,13 @@ import torch
 from goodhart_gap.compression.allocation import allocate, module_shapes
 from goodhart_gap.compression.assemble import write_index
 from goodhart_gap.compression.assemble_reuse import assemble_reused
-from goodhart_gap.compression.caldera import compress_matrix
-from goodhart_gap.compression.format import ModuleRecord, ShardWriter, read_shard, stored_tensors
-from goodhart_gap.compression.metric import Metric
+from goodhart_gap.compression.format import read_shard
 from goodhart_gap.compression.reuse import allocate_reuse, shards_of_origins
 from goodhart_gap.compression.settings import ConditionSettings, MatrixSettings
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json
 from goodhart_gap.runtime.load import load_model
+from tests.made_shards import write_compressed
 from tests.unit.compression.test_allocation import SHAPES
 from tests.unit.conftest import Folders
 
@@ -103,31 +102,8 @@ class House:
         for name, bits in BITS.items():
             settings = condition(compress={"bits": bits, "group_size": 16, "rank": 0})
             self.allocations[name] = allocate("m", name, settings, self.shapes)
-            self.compress(name, settings.compress)
-
-    def compress(self, name: str, settings: MatrixSettings) -> None:
-        (self.folder / name).mkdir()
-        for shard in self.shards:
-            record = self.known["shards"][shard]
-            writer = ShardWriter(shard, record["fingerprint"], "bfloat16")
-            for tensor, value in read_shard(self.base / f"{shard}.safetensors"):
-                module = tensor.removesuffix(".weight")
-                if module not in self.shapes:
-                    writer.add_plain(tensor, value)
-                    continue
-                metric = Metric(torch.eye(value.shape[1]), 0.01)
-                made = compress_matrix(value.float(), metric, settings, module)
-                fidelity = {
-                    "relative_error": 0.1,
-                    "weighted_error": 0.1,
-                    "held_out_error": 0.1,
-                    "correlation": 0.95,
-                }
-                record_of = ModuleRecord(
-                    shape=tuple(value.shape), rank=0, settings=settings, fidelity=fidelity
-                )
-                writer.add_module(module, stored_tensors(made), record_of)
-            writer.write(self.folder / name / f"{shard}.safetensors")
+            assert settings.compress is not None
+            write_compressed(base, folder / name, settings.compress)
 
     def assemble(self, settings: ConditionSettings, minimum: float = 0.9) -> Any:
         content = allocate_reuse("m", "c", settings, self.shapes, self.allocations)["modules"]
