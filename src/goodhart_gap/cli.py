@@ -12,6 +12,7 @@ goodhart-gap mirror results s3://bucket/prefix
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 
 from goodhart_gap.errors import GoodhartError
@@ -97,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("experiment", help="name of the experiment")
     verb.add_argument("crate", type=Path, help="folder to make")
     verb.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
-    verb.add_argument("--prefix", help="address that mirrors the workflow's folder (s3://...)")
+    verb.add_argument(
+        "--prefix", help="s3:// prefix that holds the results (where they were mirrored to)"
+    )
     verb.set_defaults(run=_export)
 
     verb = verbs.add_parser("mirror", help="copy what is finished to S3")
@@ -166,13 +169,16 @@ def _adopt(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
+    started = time.monotonic()
     settings = read_plan_settings(arguments.rates)
     graph = read_graph(arguments.options)
     chain = read_chain(arguments.results, empty=True)
     plan = make_plan(graph, chain, settings, arguments.results)
+    seconds = round(time.monotonic() - started, 1)
     print(plan_text(plan), end="")
+    print(f"{plan.jobs_in_graph} jobs planned in {seconds} s")
     if arguments.json:
-        write_json(arguments.json, plan.as_json())
+        write_json(arguments.json, plan.as_json() | {"planning_seconds": seconds})
     return 0
 
 
@@ -193,9 +199,8 @@ def _export(arguments: argparse.Namespace) -> int:
     from goodhart_gap.provenance.crate import write_crate  # rocrate is slow to import
 
     chain = read_chain(arguments.results)
-    write_crate(
-        chain, arguments.experiment, arguments.crate, workflow=Path(), prefix=arguments.prefix
-    )
+    prefix = arguments.prefix or mirrored_to(arguments.results)
+    write_crate(chain, arguments.experiment, arguments.crate, workflow=Path(), prefix=prefix)
     return 0
 
 

@@ -204,7 +204,11 @@ def _add_file(crate: ROCrate, chain: Chain, record: FileRecord, prefix: str | No
             return known
         return crate.add_file(file, record.path, properties=properties)
     digest = base64.urlsafe_b64encode(bytes.fromhex(record.sha256)).decode().rstrip("=")
-    address = f"{prefix.rstrip('/')}/{record.path}" if prefix else f"ni:///sha-256;{digest}"
+    entry = chain.entries.get(record.path)
+    if prefix and entry is not None and not entry.manifest.output.temporary:
+        address = f"{prefix.rstrip('/')}/{entry.file.relative_to(chain.root).as_posix()}"
+    else:
+        address = f"ni:///sha-256;{digest}"
     return crate.add_file(address, properties=properties, validate_url=False, fetch_remote=False)
 
 

@@ -40,6 +40,8 @@ class GraphJob(BaseModel):
     rule: str
     wildcards: dict[str, str]
     inputs: list[str]
+    stored: list[str] = []
+    """Inputs that live in a storage (S3)."""
     ancient: list[str] = []
     """Inputs that must exist but whose changes the rule ignores on purpose."""
     outputs: list[GraphOutput]

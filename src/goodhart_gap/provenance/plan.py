@@ -191,7 +191,7 @@ def _planned(
 ) -> PlannedJob:
     gpus, cores = _devices(job)
     to_storage = sum(sizes[output.path] for output in job.outputs if output.remote)
-    from_storage = sum(sizes.get(path, 0.0) for path in job.inputs if "://" in path)
+    from_storage = sum(sizes.get(path, 0.0) for path in job.stored)
     hours = seconds / 3600
     price = gpus * settings.gpu.dollars_per_hour + cores * settings.cpu_core.dollars_per_hour
     return PlannedJob(

@@ -81,10 +81,13 @@ def test_carries_artifacts_manifests_and_hashes(clone):
 def test_large_and_absent_files_are_named_by_hash_or_address(clone, monkeypatch):
     monkeypatch.setattr("goodhart_gap.provenance.crate.LARGE_BYTES", 12)
     graph = graph_of(make(clone, prefix="s3://bucket/run/"))
-    address = "s3://bucket/run/results/tables/counts.csv"
+    address = "s3://bucket/run/tables/counts.csv"
     assert graph[address]["sha256"] == sha256_file(Path("results/tables/counts.csv"))
     assert not Path("crate/results/tables/counts.csv").exists()
-    assert "s3://bucket/run/results/traces/42.txt" in graph
+    # Temporary files are never copied there.
+    assert "s3://bucket/run/traces/42.txt" not in graph
+    digest = read_chain(Path("results")).entries["results/traces/42.txt"].manifest.output.sha256
+    assert digest in {entity.get("sha256") for entity in graph.values()}
 
 
 def test_mistakes_are_one_sentence(clone):

@@ -96,10 +96,10 @@ def test_work_grows_with_blocks_rank_and_runs():
 
 def test_bytes_to_and_from_storage_are_summed_and_paid():
     shard = {"model": "big", "shard": "blocks000-000"}
-    remote = [GraphOutput(path="s3://b/x", temporary=False, remote=True)]
+    remote = [GraphOutput(path="x", temporary=False, remote=True)]
     plan = plan_of(
         job(1, "fetch_shard", wildcards=shard, outputs=remote),
-        job(2, "assemble", wildcards={"model": "big"}, inputs=["s3://b/x"], needs=[1]),
+        job(2, "assemble", wildcards={"model": "big"}, inputs=["x"], stored=["x"], needs=[1]),
     )
     total = plan.sums()["total"]
     size = 2 * (2 * 8192 * 8192 + 2 * 8192 * 1024 + 3 * 8192 * 29568)
