@@ -10,11 +10,18 @@ TRY_S = 4.0
 """Seconds a server may take to answer."""
 
 
-def try_storage(prefix: str) -> None:
+def look_at_storage(prefix: str, patience_s: float = 0) -> None:
+    """Ask for an object. Raises GoodhartError when the bucket or the credentials are no good."""
+    from goodhart_gap.storage.store import Store
+
+    Store(prefix, patience_s).look(".keep")
+
+
+def try_storage(prefix: str, patience_s: float = 0) -> None:
     """Write, look at and remove a small object. Raises GoodhartError when one of it fails."""
     from goodhart_gap.storage.store import Store
 
-    store = Store(prefix, patience_s=0)
+    store = Store(prefix, patience_s)
     name = f".preflight-{uuid.uuid4().hex}"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "object")

@@ -1,0 +1,117 @@
+"""Runs that would fail after hours are refused in seconds, and nothing of them has started.
+
+On real file systems (a disk of 1 GB and a container's overlay are mounted where root may), a real
+S3 server, and the real graph of the 72B experiment.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.workshop import Workshop
+from tests.servers.seaweed import BUCKET, SeaweedFS
+
+pytestmark = pytest.mark.workflow
+
+
+def mounted(folder: Path, *arguments: str) -> Iterator[Path]:
+    """Mount a file system; skip where that is not allowed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["mount", *arguments, str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"mounting needs root: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    yield from mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=1G", "tmpfs")
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Iterator[Path]:
+    parts = {name: tmp_path / name for name in ("lowerdir", "upperdir", "workdir")}
+    for part in parts.values():
+        part.mkdir()
+    options = ",".join(f"{name}={part}" for name, part in parts.items())
+    yield from mounted(tmp_path / "layer", "-t", "overlay", "overlay", "-o", options)
+
+
+def refused(workshop: Workshop, configfile: str, *options: str, **variables: str) -> str:
+    """Run snakemake on a config file of the workshop; return its output, which must be a no."""
+    command = workshop.command(*options)
+    command[command.index("tiny.yaml")] = configfile
+    done = subprocess.run(
+        command,
+        cwd=workshop.folder,
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout, done.stdout
+    return done.stdout
+
+
+def test_the_72b_on_a_laptop(workshop: Workshop, small_disk: Path, overlay: Path) -> None:
+    said = refused(
+        workshop,
+        "config/qwen2-72b-n100.yaml",
+        "--config",
+        f"pathvars={{results: {small_disk}/results}}",
+        HF_HOME=str(overlay / "cache"),
+        HF_ENDPOINT="http://127.0.0.1:9",
+    )
+    refusals = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(refusals) == 4, said
+    assert "results will receive up to 9" in refusals[0]
+    assert "but 1.1 GB are free" in refusals[0]
+    assert "the Hugging Face cache lies on the container's own layer (overlay" in refusals[1]
+    assert "GPU: sample_responses needs 2, and nvidia-smi finds none here" in refusals[2]
+    assert "hf:Qwen/Qwen2-72B-Instruct@c867f763ef53: the Hugging Face hub cannot" in refusals[3]
+    assert list(small_disk.iterdir()) == []
+    assert not (workshop.folder / "logs").exists()
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    with SeaweedFS(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+def test_s3_is_tried_for_real(workshop: Workshop, s3: SeaweedFS) -> None:
+    workshop.config["storage"] = {"prefix": "s3://nowhere", "patience_s": 0}
+    said = refused(workshop, "tiny.yaml", **s3.environment())
+    assert "there is no bucket nowhere; create it, or correct storage.prefix" in said
+
+    workshop.config["storage"] = {"prefix": f"s3://{BUCKET}/x", "patience_s": 0}
+    wrong = s3.environment() | {"AWS_SECRET_ACCESS_KEY": "not-the-secret-0123456789"}
+    said = refused(workshop, "tiny.yaml", **wrong)
+    assert "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in said
+    assert "not-the-secret" not in said
+    assert not (workshop.folder / "results").exists()
+
+
+def test_near_a_limit_the_run_stops_cleanly_and_goes_on_later(workshop: Workshop) -> None:
+    analysis = "results/published-n20/ANALYSIS.md"
+    workshop.config["operations"] = {"every_s": 0.2, "least_disk_bytes": 1e18}
+    stopped = workshop.snakemake("--cores", "1", analysis)
+    assert stopped.returncode != 0
+    assert "error: results: the disk has" in stopped.stdout
+    assert "less than operations.least_disk_bytes = 1000000000.00 GB" in stopped.stdout
+    assert not (workshop.folder / analysis).exists()
+    lines = (workshop.folder / "logs/monitor.jsonl").read_text()
+    assert lines.count('"stopped"') == 1
+    made = [path for path in workshop.folder.glob("results/**/*") if path.is_file()]
+    del workshop.config["operations"]
+    stamps = {path: path.stat().st_mtime_ns for path in made}
+    workshop.run("--cores", "2", analysis)
+    assert {path: path.stat().st_mtime_ns for path in made} == stamps
