@@ -3,112 +3,121 @@
     python -m benchmarks.quality --base results/models/smollm2-135m/base \
         --calibration results/models/smollm2-135m/calibration --bits 2 3 4
 
-Prints a table and writes it as CSV. Each row compresses every matrix (or those of `--blocks`) in a
-process of its own, so that its peak memory is its own. The error is the mean over matrices of
-||(W - W^) X|| / ||W X|| on held-out tokens; the bits count everything stored for the matrices; the
-perplexity is of the whole model on the held-out tokens.
+Every matrix is compressed in every way by one thread. What was measured is written line by line to
+quality.jsonl in `--folder`, and a run goes on where an earlier one stopped: a line counts as long
+as settings, code, base weight and calibration are the same. The table (printed, and quality.csv)
+holds, over the matrices that all ways have finished,
+
+- the mean of ||(W - W^) X|| / ||W X|| on held-out tokens, and its ratio to the paper's algorithm;
+- bits a parameter, counting everything stored for the matrices;
+- processor seconds a matrix, so that a loaded machine does not matter, and the peak memory of a
+  process that does nothing but compress;
+- the perplexity of the whole model on the held-out tokens, once all its matrices are there.
+
+Blocks are taken in an order that spreads over the model, so that a table of some is a fair sample.
 """
 
 import argparse
-import csv
 import math
 import multiprocessing
 import resource
-import time
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from benchmarks import paper_caldera
+from benchmarks.quality_lines import BASE, Lines, Module, Subject
+from benchmarks.quality_table import (
+    BUDGET,
+    BUDGET_WAYS,
+    allocate,
+    finished,
+    measured,
+    show,
+    table,
+    whole_key,
+)
+from benchmarks.quality_ways import PAPER, WAYS, compress
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from goodhart_gap.compression.accounting import stored_bytes
-from goodhart_gap.compression.caldera import compress_matrix
-from goodhart_gap.compression.fidelity import measure
 from goodhart_gap.compression.hessians import HessianFile
-from goodhart_gap.compression.metric import Metric
-from goodhart_gap.compression.settings import MatrixSettings
-from goodhart_gap.files import read_json
-from goodhart_gap.models.fingerprints import linear_shapes
-from goodhart_gap.models.shards import block_of
 from goodhart_gap.runtime.load import load_model
-
-PLAIN = {"group_size": 128, "symmetric": True}
-WAYS: dict[str, dict[str, object] | None] = {
-    "rtn": {"method": "rtn", **PLAIN},
-    "svd-residual": {"method": "svd-residual", "rank": 64, "factor_bits": 4, **PLAIN},
-    "gptq": {"method": "gptq", "group_size": 128},
-    "paper": None,
-    "ours": {
-        "codebook": "trellis",
-        "hadamard": True,
-        "rank": 32,
-        "factor_bits": 2,
-        "group_size": 4096,
-        "iterations": 1,
-    },
-}
-"""Settings of each way; `paper` is benchmarks/paper_caldera.py."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table."""
+class Place:
+    """Where things are: the base, its calibration, and what is measured."""
 
-    way: str
-    bits: int
-    matrices: int
-    bits_per_parameter: float
-    held_out_error: float
-    perplexity: float
-    seconds_per_matrix: float
-    peak_memory_mb: float
+    base: Path
+    calibration: Path
+    folder: Path
+
+    def lines(self) -> Lines:
+        """What has been measured so far."""
+        return Lines(self.folder / "quality.jsonl")
+
+    def dense(self, key: str) -> Path:
+        """Where the reconstruction of a line waits for the perplexity of the whole."""
+        return self.folder / "quality" / f"{key}.safetensors"
 
 
-def measure_way(
-    way: str, bits: int, base: Path, calibration: Path, blocks: list[int] | None, threads: int
-) -> Row:
-    """Compress in one way and measure; runs in a process of its own."""
-    torch.set_num_threads(threads)
-    model = load_model(
-        base / "config.json", base / "fingerprint.json", _shards(base), dtype="float32"
-    )
-    parameters = dict(model.named_parameters())
-    errors, spent_s, size, weights = [], 0.0, 0, 0
-    for path in _shards(base):
-        if path.stem == "embeddings":
+def compress_blocks(place: Place, way: str, bits: int, blocks: tuple[int, ...]) -> None:
+    """Compress what is not there yet; runs in a process of its own."""
+    torch.set_num_threads(1)
+    subject, lines = Subject(place.base, place.calibration), place.lines()
+    for module in subject.modules:
+        key = subject.key(way, bits, module.sha256)
+        if module.block not in blocks or (lines.get(key) and place.dense(key).exists()):
             continue
-        shapes = linear_shapes(read_json(base / f"{path.stem}.fingerprint.json"))
-        hessians = calibration / "hessians" / path.name
-        with safe_open(path, framework="pt") as file, HessianFile(hessians) as calibrated:
-            for module, shape in shapes.items():
-                if blocks is not None and block_of(module) not in blocks:
-                    continue
-                weight = file.get_tensor(f"{module}.weight").float()
-                owner = calibrated.owner(module)
-                train = calibrated.read(owner, "train")
-                start_s = time.perf_counter()
-                dense, stored = _compress(way, bits, weight, Metric(train, 0.01), module)
-                spent_s += time.perf_counter() - start_s
-                fidelity = measure(weight, dense, train, calibrated.read(owner, "held_out"))
-                errors.append(fidelity.held_out_error)
-                size += stored
-                weights += shape[0] * shape[1]
-                with torch.no_grad():
-                    parameters[f"{module}.weight"].copy_(dense.bfloat16())
-    tokens = load_file(calibration / "tokens.safetensors")["held_out"].long()
-    return Row(
-        way=way,
-        bits=bits,
-        matrices=len(errors),
-        bits_per_parameter=8 * size / weights,
-        held_out_error=sum(errors) / len(errors),
-        perplexity=perplexity(model, tokens),
-        seconds_per_matrix=spent_s / len(errors),
-        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    )
+        weight, train, held_out = _read(place, module)
+        found = compress(way, bits, weight, train, held_out)
+        place.dense(key).parent.mkdir(parents=True, exist_ok=True)
+        save_file({"weight": found.dense.bfloat16()}, place.dense(key))
+        lines.add(
+            {
+                "key": key,
+                "way": way,
+                "bits": bits,
+                "module": module.name,
+                "parameters": weight.numel(),
+                "bytes": found.size_bytes,
+                "weighted_error": found.weighted_error,
+                "held_out_error": found.held_out_error,
+                "cpu_s": found.cpu_s,
+                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+
+
+def _read(place: Place, module: Module) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A weight and its two Hessians."""
+    path = place.calibration / "hessians" / module.shard.name
+    with safe_open(module.shard, framework="pt") as file, HessianFile(path) as hessians:
+        owner = hessians.owner(module.name)
+        weight = file.get_tensor(f"{module.name}.weight").float()
+        return weight, hessians.read(owner, "train"), hessians.read(owner, "held_out")
+
+
+def measure_perplexity(
+    place: Place, way: str, bits: int, key: str, parts: Mapping[str, str]
+) -> None:
+    """Perplexity of the model with the reconstructions `parts` {module: key} in place."""
+    torch.set_num_threads(1)
+    lines = place.lines()
+    if lines.get(key):
+        return
+    shards = sorted(place.base.glob("*.safetensors"))
+    config, fingerprint = place.base / "config.json", place.base / "fingerprint.json"
+    model = load_model(config, fingerprint, shards, dtype="float32")
+    parameters = dict(model.named_parameters())
+    for module, part in parts.items():
+        with torch.no_grad():
+            parameters[f"{module}.weight"].copy_(load_file(place.dense(part))["weight"])
+    tokens = load_file(place.calibration / "tokens.safetensors")["held_out"].long()
+    lines.add({"key": key, "way": way, "bits": bits, "perplexity": perplexity(model, tokens)})
 
 
 def perplexity(model: torch.nn.Module, tokens: torch.Tensor) -> float:
@@ -125,21 +134,20 @@ def perplexity(model: torch.nn.Module, tokens: torch.Tensor) -> float:
     return math.exp(total / count)
 
 
-def _compress(
-    way: str, bits: int, weight: torch.Tensor, metric: Metric, module: str
-) -> tuple[torch.Tensor, int]:
-    """Reconstruction, and bytes stored."""
-    chosen = WAYS[way]
-    if chosen is None:
-        return paper_caldera.compress(weight, metric, bits)
-    settings = MatrixSettings.model_validate({"bits": bits, **chosen})
-    dense = compress_matrix(weight, metric, settings, module).dense()
-    rows, columns = weight.shape
-    return dense, stored_bytes((rows, columns), settings)
+def spread(blocks: int) -> list[int]:
+    """All blocks, each as far from those before it as can be: 0, the last, the middle, ..."""
+    order = [0]
+    while len(order) < blocks:
+        left = sorted(set(range(blocks)) - set(order), reverse=True)
+        order.append(max(left, key=lambda i: min(abs(i - j) for j in order)))
+    return order
 
 
-def _shards(base: Path) -> list[Path]:
-    return sorted(path for path in base.glob("*.safetensors") if not path.name.startswith("."))
+def alone(function: Any, *arguments: Any) -> None:
+    """Call `function` in a process of its own, so that its peak memory is its own."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        pool.submit(function, *arguments).result()
 
 
 def main() -> None:
@@ -149,34 +157,35 @@ def main() -> None:
     parser.add_argument("--bits", type=int, nargs="+", default=[2, 3, 4])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--blocks", type=int, nargs="+", help="only these blocks (all)")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--table", type=Path, default=Path("benchmarks/results/quality.csv"))
+    parser.add_argument("--blocks-at-once", type=int, default=5)
+    parser.add_argument("--folder", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--report-only", action="store_true", help="the table of what is there")
     args = parser.parse_args()
-    args.table.parent.mkdir(parents=True, exist_ok=True)
-    context = multiprocessing.get_context("spawn")
-    with args.table.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, list(Row.__annotations__), lineterminator="\n")
-        writer.writeheader()
-        print(" ".join(f"{name:>18}" for name in Row.__annotations__), flush=True)
-        for bits in args.bits:
-            for way in args.ways:
-                with ProcessPoolExecutor(1, mp_context=context) as pool:
-                    row = pool.submit(
-                        measure_way,
-                        way,
-                        bits,
-                        args.base,
-                        args.calibration,
-                        args.blocks,
-                        args.threads,
-                    ).result()
-                writer.writerow(asdict(row))
-                handle.flush()
-                values = asdict(row).values()
-                print(
-                    " ".join(f"{v:18.4f}" if isinstance(v, float) else f"{v:>18}" for v in values),
-                    flush=True,
-                )
+    args.folder.mkdir(parents=True, exist_ok=True)
+    place = Place(args.base, args.calibration, args.folder)
+    subject = Subject(args.base, args.calibration)
+    blocks = args.blocks or spread(subject.blocks)
+    grid = (args.ways, args.bits, blocks)
+    if not args.report_only:
+        for start in range(0, len(blocks), args.blocks_at_once):
+            some = tuple(blocks[start : start + args.blocks_at_once])
+            for bits in args.bits:
+                for way in args.ways:
+                    alone(compress_blocks, place, way, bits, some)
+            show(table(subject, place.lines(), *grid), args.folder / "quality.csv")
+        found = measured(subject, place.lines(), *grid)
+        if len(finished(found)) == len(subject.modules):
+            wholes = {(BASE, 16): (subject.key(BASE, 16, ""), {})}
+            models = dict(found)
+            if PAPER in args.ways and set(BUDGET_WAYS) <= set(args.ways):
+                names = finished(found)
+                models |= {(BUDGET, bits): allocate(found, names, bits) for bits in args.bits}
+            for (way, bits), lines in models.items():
+                parts = {name: line["key"] for name, line in lines.items()}
+                wholes[way, bits] = whole_key(subject, way, bits, lines), parts
+            for (way, bits), (key, parts) in wholes.items():
+                alone(measure_perplexity, place, way, bits, key, parts)
+    show(table(subject, place.lines(), *grid), args.folder / "quality.csv")
 
 
 if __name__ == "__main__":

@@ -86,12 +86,12 @@ def fit(matrix: torch.Tensor, metric: Metric, rank: int, steps: int = POWER_STEP
 def refit_left(matrix: torch.Tensor, right: torch.Tensor, metric: Metric) -> torch.Tensor:
     """The best L for a given R: A H R^T (R H R^T)^+."""
     weighted = metric.matrix @ right.T
-    return _least_squares(right @ weighted, (matrix @ weighted).T).T
+    return least_squares(right @ weighted, (matrix @ weighted).T).T
 
 
 def refit_right(matrix: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
     """The best R for a given L: (L^T L)^+ L^T A, the same for every positive definite H."""
-    return _least_squares(left.T @ left, left.T @ matrix)
+    return least_squares(left.T @ left, left.T @ matrix)
 
 
 def fit_unweighted(matrix: torch.Tensor, rank: int) -> Factors:
@@ -158,7 +158,7 @@ def _to_nearest(matrix: torch.Tensor, bits: int, group_size: int) -> GroupedMatr
     return GroupedMatrix(grid.encode(matrix), grid)
 
 
-def _least_squares(gram: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def least_squares(gram: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Solve gram X = target for a positive semidefinite gram, by its pseudo-inverse.
 
     A factor quantized coarsely may have a zero or repeated row; directions it does not span get

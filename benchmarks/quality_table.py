@@ -1,0 +1,123 @@
+"""The table of benchmarks/quality.py, from the lines that are valid now."""
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.quality_lines import BASE, Line, Lines, Subject
+from benchmarks.quality_ways import PAPER
+
+from goodhart_gap.compression.budget import Option, choose
+
+BUDGET = "ours-budget"
+"""Ours with bits and rank chosen per matrix, by `budget.choose`, in the bytes the paper's takes."""
+
+BUDGET_WAYS = ("ours", "ours-rank0")
+"""What it may choose from, at all bits."""
+
+Measured = dict[tuple[str, int], dict[str, Line]]
+"""{(way, bits): {module: line}}."""
+
+
+def measured(
+    subject: Subject, lines: Lines, ways: Sequence[str], bits: Sequence[int], blocks: Sequence[int]
+) -> Measured:
+    """The valid lines of the modules of `blocks`."""
+    return {
+        (way, width): {
+            module.name: line
+            for module in subject.modules
+            if module.block in blocks
+            and (line := lines.get(subject.key(way, width, module.sha256))) is not None
+        }
+        for way in ways
+        for width in bits
+    }
+
+
+def finished(found: Measured) -> list[str]:
+    """Modules that have been compressed in all ways."""
+    return sorted(set.intersection(*(set(each) for each in found.values())))
+
+
+def allocate(found: Measured, modules: Sequence[str], bits: int) -> dict[str, Line]:
+    """{module: its line} of the least summed error on calibration tokens in the paper's bytes."""
+    budget = sum(found[PAPER, bits][module]["bytes"] for module in modules)
+    lines = {
+        module: {
+            f"{way} {width}": each[module]
+            for (way, width), each in found.items()
+            if way in BUDGET_WAYS
+        }
+        for module in modules
+    }
+    options = {
+        module: [Option(n, line["bytes"], line["weighted_error"]) for n, line in each.items()]
+        for module, each in lines.items()
+    }
+    chosen = choose(options, budget)
+    return {module: lines[module][chosen[module]] for module in modules}
+
+
+def whole_key(subject: Subject, way: str, bits: int, found: dict[str, Line]) -> str:
+    """Key of a whole model's perplexity, made of the lines `found` of all its modules."""
+    return subject.key(way, bits, " ".join(found[name]["key"] for name in sorted(found)))
+
+
+def table(
+    subject: Subject, lines: Lines, ways: Sequence[str], bits: Sequence[int], blocks: Sequence[int]
+) -> list[Line]:
+    """The rows."""
+    found = measured(subject, lines, ways, bits, blocks)
+    modules = finished(found)
+    if not modules:
+        return []
+    rows = []
+    for width in bits:
+        each = {way: {name: found[way, width][name] for name in modules} for way in ways}
+        if PAPER in ways and set(BUDGET_WAYS) <= set(ways):
+            each[BUDGET] = allocate(found, modules, width)
+        means = {way: _mean(part, "held_out_error") for way, part in each.items()}
+        for way, part in each.items():
+            whole = None
+            if len(part) == len(subject.modules):
+                whole = lines.get(whole_key(subject, way, width, part))
+            size = sum(line["bytes"] for line in part.values())
+            rows.append(
+                {
+                    "way": way,
+                    "bits": width,
+                    "matrices": len(part),
+                    "bits_per_parameter": 8 * size / sum(x["parameters"] for x in part.values()),
+                    "held_out_error": means[way],
+                    "ratio_to_paper": means[way] / means[PAPER] if PAPER in means else math.nan,
+                    "perplexity": whole["perplexity"] if whole else math.nan,
+                    "cpu_s_per_matrix": _mean(part, "cpu_s"),
+                    "peak_memory_mb": max(line["peak_memory_mb"] for line in part.values()),
+                }
+            )
+    base = lines.get(subject.key(BASE, 16, ""))
+    if base:
+        blank = dict.fromkeys(rows[0], math.nan)
+        rows.append({**blank, "way": BASE, "bits": 16, "perplexity": base["perplexity"]})
+    return rows
+
+
+def show(rows: list[Line], path: Path) -> None:
+    """Print the table, and write it as CSV."""
+    if not rows:
+        print("nothing to compare yet: no matrix has been compressed in all ways", flush=True)
+        return
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(" ".join(f"{name:>18}" for name in rows[0]))
+    for row in rows:
+        print(" ".join(f"{x:18.4f}" if isinstance(x, float) else f"{x:>18}" for x in row.values()))
+    print(flush=True)
+
+
+def _mean(lines: dict[str, Line], name: str) -> float:
+    return float(sum(line[name] for line in lines.values()) / len(lines))
