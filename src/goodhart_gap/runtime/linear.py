@@ -65,7 +65,7 @@ class CalderaLinear(nn.Module):
             turned = Rotation(self.out_features, "out").invert(result.float())
             result = turned.to(inputs.dtype)
         if self.bias is not None:
-            result = result + self.bias
+            result = result + self.bias.to(result.dtype)
         return result.view(*inputs.shape[:-1], self.out_features)
 
     def prepare(self, dtype: torch.dtype, ways: tuple[str, ...] = ("int4", "triton")) -> Self:

@@ -12,7 +12,7 @@ module, never the dense base. Importing this module registers the quantizer; `im
 imports it as soon as transformers is there (`goodhart_gap.registration`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +105,12 @@ class CalderaQuantizer(HfQuantizer):
                 f"{len(missing) - 1} more weights); run the rule `assemble` again."
             )
         # A condition may take some modules of a shard and leave the others.
-        ignored = list(model._keys_to_ignore_on_load_unexpected or [])
-        model._keys_to_ignore_on_load_unexpected = [*ignored, PARTS]
+        ignored = set(model._keys_to_ignore_on_load_unexpected or ())
+        model._keys_to_ignore_on_load_unexpected = ignored | {PARTS}
 
     def _process_model_after_weight_loading(self, model: Any, **_: Any) -> Any:
         """Prepare the layers, or dequantize them, one after another."""
+        _refuse_disk(getattr(model, "hf_device_map", {}))
         for shard in dict.fromkeys(self._modules.values()):
             with shard:
                 for module in (each for each, own in self._modules.items() if own is shard):
@@ -139,6 +140,11 @@ class CalderaQuantizer(HfQuantizer):
         """Whether transformers must not mind the shape of a tensor: `_finish` reads it anyway."""
         return any(param_name.startswith(f"{module}.") for module in self._modules)
 
+    def update_device_map(self, device_map: Any) -> Any:
+        """Refuse early what `_refuse_disk` refuses."""
+        _refuse_disk(device_map if isinstance(device_map, Mapping) else {})
+        return device_map
+
     def is_serializable(self, **_: Any) -> bool:
         """Packed layouts are for one kind of device; the checkpoint's folder is what to copy."""
         return False
@@ -155,6 +161,14 @@ def _copy(model: nn.Module, name: str) -> None:
     parameter = model.get_submodule(owner).get_parameter(key)
     if parameter.device.type == "cpu":
         parameter.data = parameter.data.clone()
+
+
+def _refuse_disk(device_map: Mapping[str, Any]) -> None:
+    """accelerate finds what it offloads to disk by the index, which names whole weights."""
+    if "disk" in map(str, device_map.values()):
+        raise GoodhartError(
+            "device_map: compressed layers cannot stay on disk; let them stay on the CPU, packed."
+        )
 
 
 def register() -> None:
