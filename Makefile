@@ -32,6 +32,7 @@ check: $(VENV)/installed
 # The generated parts of the documentation: config reference and JSON schemas.
 docs: $(VENV)/installed
 	$(IN_VENV) python -m goodhart_gap.config.reference
+	$(IN_VENV) python -m goodhart_gap.evaluation.graders_page
 
 bench-sampling: $(VENV)/installed
 	$(IN_VENV) snakemake --cores $(CORES) results/models/smollm2-135m/base/fingerprint.json

@@ -192,7 +192,7 @@ def test_settings_that_cannot_work() -> None:
 def test_a_judge_is_validated_by_the_same_table(original: dict[str, Task]) -> None:
     gold = read_gold(read_jsonl(ROOT / "config/gold/original-20.jsonl"))
     rows = [row.model_dump() for row in gold]
-    labels = {row.text: row.label for row in gold if row.role == "explanation"}
+    labels = {row.text.strip(): row.label for row in gold if row.role == "explanation"}
 
     def perfect(prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
         texts = [p.text.split("<<<\n")[1].split("\n>>>")[0] for p in prompts]
