@@ -50,12 +50,15 @@ def jobs_to_run():
 
 def check_before_start():
     """Print what the run needs and what is there; end it where something is missing."""
-    demands = demands_of(jobs_to_run(), config, RATES, Path(RESULTS), workflow.cores or 1)
+    elsewhere = workflow.non_local_exec
+    demands = demands_of(
+        jobs_to_run(), config, RATES, Path(RESULTS), 1 if elsewhere else workflow.cores
+    )
     found = preflight(
         demands,
         Path(RESULTS),
         CONFIG.storage.prefix if CONFIG.storage else None,
-        gpus_here=not workflow.non_local_exec,
+        gpus_here=not elsewhere,
     )
     print(found.text(), file=sys.stderr, flush=True)
     if found.refusals:

@@ -12,15 +12,17 @@ from tests.integration.workshop import ROOT, Workshop
 from tests.servers.slurm import Slurm
 
 GATE = """\
-import pathlib as _pathlib, time as _time
+import pathlib as _pathlib, sys as _sys, time as _time
 try:
-    _pathlib.Path("hold-{script}").rename("held-{script}")
-    while _pathlib.Path("held-{script}").exists():
-        _time.sleep(0.1)
+    _hold = _pathlib.Path("hold-{script}")
+    if _hold.read_text() in " ".join(_sys.argv):
+        _hold.rename("held-{script}")
+        while _pathlib.Path("held-{script}").exists():
+            _time.sleep(0.1)
 except FileNotFoundError:
     pass
 """
-"""Put before a script: the first run after `hold` stands still until `release`, others pass."""
+"""Put before a script: the first fitting run after `hold` stands still until `release`."""
 
 SLURM_OPTIONS = (
     "--workflow-profile",
@@ -35,18 +37,25 @@ SLURM_OPTIONS = (
 class ClusterRun:
     """One snakemake of a workshop, in the background, with its jobs on Slurm."""
 
-    def __init__(self, workshop: Workshop, slurm: Slurm, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        slurm: Slurm,
+        environment: dict[str, str],
+        configfile: str | None = None,
+    ) -> None:
         self.workshop = workshop
         self.slurm = slurm
         self.environment = os.environ | environment | slurm.environment
         self.log = workshop.folder / "snakemake.log"
+        self.configfiles = [configfile, "tiny.yaml"] if configfile else ["tiny.yaml"]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *arguments: str) -> None:
         """Start snakemake."""
         self.workshop.command()  # writes the configuration
         program = [sys.executable, str(ROOT / "tests/servers/impatient.py")]
-        options = [*SLURM_OPTIONS, "--configfile", "tiny.yaml", *arguments]
+        options = [*SLURM_OPTIONS, "--configfile", *self.configfiles, *arguments]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*program, *options],
@@ -73,6 +82,17 @@ class ClusterRun:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
+    def unlock(self) -> None:
+        """Remove the lock that a killed snakemake left."""
+        subprocess.run(
+            self.workshop.command("--unlock"),
+            cwd=self.workshop.folder,
+            env=self.environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def told(self) -> str:
         """Return the end of what snakemake printed."""
         return self.log.read_text(errors="replace")[-6000:]
@@ -83,9 +103,9 @@ class ClusterRun:
             path = self.workshop.folder / "scripts" / f"{script}.py"
             path.write_text(GATE.format(script=script) + path.read_text())
 
-    def hold(self, script: str) -> None:
-        """Let the next run of a gated script stand still."""
-        (self.workshop.folder / f"hold-{script}").touch()
+    def hold(self, script: str, word: str = "") -> None:
+        """Let the next run of a gated script stand still whose command line holds `word`."""
+        (self.workshop.folder / f"hold-{script}").write_text(word)
 
     def wait_until_held(self, script: str) -> None:
         """Wait until a job stands still."""
@@ -95,14 +115,14 @@ class ClusterRun:
         """Let it go on."""
         (self.workshop.folder / f"held-{script}").unlink(missing_ok=True)
 
-    def job_of(self, rule: str) -> str:
-        """Return the number of the running Slurm job of a rule."""
-        (number,) = [
+    def job_of(self, rule: str, word: str = "") -> str:
+        """Return the number of the running Slurm job of a rule, one with `word`."""
+        numbers = [
             number
             for number, comment in self.slurm.jobs().items()
-            if comment.startswith(f"rule_{rule}")
+            if comment.startswith(f"rule_{rule}") and word in comment
         ]
-        return number
+        return numbers[0]
 
     def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 240) -> None:
         """Wait for a condition while snakemake runs."""

@@ -85,7 +85,7 @@ def disturbed(run: ClusterRun, slurm: Slurm) -> dict[str, dict[str, str]]:
     facts["killed"] = {name: str(stamp) for name, stamp in before.items()}
     run.release("sample_responses")
     slurm.wait_until(lambda: not slurm.jobs("running,pending,completing"), "an empty queue", 120)
-    run.workshop.run("--unlock")
+    run.unlock()
     run.start()
     run.finish()
     return facts

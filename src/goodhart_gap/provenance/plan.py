@@ -11,7 +11,7 @@ Seconds of a job are predicted, in this order, from
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,6 +23,7 @@ from goodhart_gap.errors import GoodhartError
 from goodhart_gap.provenance.chain import Chain
 from goodhart_gap.provenance.graph import Graph, GraphJob
 from goodhart_gap.provenance.manifest import logical_path
+from goodhart_gap.provenance.needs import need_of
 from goodhart_gap.provenance.settings import PlanSettings
 from goodhart_gap.provenance.staleness import job_differences
 from goodhart_gap.provenance.workload import Work, Workload
@@ -41,6 +42,8 @@ class PlannedJob:
     dollars: float
     bytes_to_storage: float
     bytes_from_storage: float
+    scratch_bytes: float = 0.0
+    """What must fit on its scratch disk at once; 0 where the model's sizes are not stated."""
 
 
 @dataclass
@@ -104,7 +107,10 @@ def make_plan(graph: Graph, chain: Chain, settings: PlanSettings, results: Path)
             continue
         seconds, basis = _seconds(job, works[job.id], recorded, workload, settings)
         ends[job.id] = start + seconds
-        plan.jobs.append(_planned(job, seconds, basis, chain, sizes, settings))
+        need = need_of(job.rule, job.wildcards, graph.config, settings)
+        scratch = need.scratch_bytes if need else 0.0
+        planned = _planned(job, seconds, basis, chain, sizes, settings)
+        plan.jobs.append(replace(planned, scratch_bytes=scratch))
     plan.longest_chain_seconds = max(ends.values(), default=0.0)
     return plan
 
@@ -247,11 +253,21 @@ def plan_text(plan: Plan) -> str:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
+    lines += _scratch_lines(plan)
     lines.append(
         f"{len(plan.jobs)} of {plan.jobs_in_graph} jobs would run; at least "
         f"{plan.longest_chain_seconds:,.0f} s with any number of machines"
     )
     return "\n".join(lines) + "\n"
+
+
+def _scratch_lines(plan: Plan) -> list[str]:
+    """Return, for each rule whose jobs hold large files, the most that one holds at once."""
+    peaks: dict[str, float] = {}
+    for job in plan.jobs:
+        if job.scratch_bytes:
+            peaks[job.rule] = max(peaks.get(job.rule, 0.0), job.scratch_bytes)
+    return [f"scratch disk of a {rule} job: {peak / 1e9:,.1f} GB" for rule, peak in peaks.items()]
 
 
 def _reasons(plan: Plan) -> dict[tuple[str, str], int]:
