@@ -143,7 +143,7 @@ def with_graph(action: Callable[[Workflow], dict[str, Any]], options: list[str])
 
 def main(verb: str, path: Path, options: list[str]) -> None:
     """Do `verb` on the graph of `snakemake OPTIONS`."""
-    # Nothing of a graph becomes garbage before this process ends; looking costs a fifth of the time.
+    # Nothing of a graph becomes garbage before this process ends; to look costs a fifth of it.
     gc.disable()
     if verb == "describe":
         path.write_text(json.dumps(with_graph(describe, options)))

@@ -98,9 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("experiment", help="name of the experiment")
     verb.add_argument("crate", type=Path, help="folder to make")
     verb.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
-    verb.add_argument(
-        "--prefix", help="s3:// prefix that holds the results (where they were mirrored to)"
-    )
+    verb.add_argument("--prefix", help="s3:// prefix of the results (where they were mirrored)")
     verb.set_defaults(run=_export)
 
     verb = verbs.add_parser("mirror", help="copy what is finished to S3")

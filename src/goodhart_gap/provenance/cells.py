@@ -45,6 +45,9 @@ class Printed:
     context: frozenset[str]
     """Words around it: its line, its table's header, its heading."""
 
+    column: str
+    """Header of its column, where it stands in a table."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -72,6 +75,7 @@ def printed_numbers(text: str) -> list[Printed]:
     found = []
     heading: set[str] = set()
     header: set[str] = set()
+    columns: list[str] = []
     fenced = False
     for number, line in enumerate(text.splitlines(), start=1):
         if line.startswith("```"):
@@ -82,12 +86,13 @@ def printed_numbers(text: str) -> list[Printed]:
         if line.startswith("#"):
             heading, header = _words(line), set()
         elif line.startswith("|") and not header:
-            header = _words(line)
+            header, columns = _words(line), [cell.strip() for cell in line.split("|")]
         elif not line.startswith("|"):
             header = set()
         for match in _NUMBER.finditer(shown):
             digits = match["digits"].replace(",", "")
             unit = _UNITS.get(match["unit"] or "", 1.0)
+            place = line.count("|", 0, match.start())
             sign = -1.0 if match["sign"] in ("-", "−") else 1.0
             found.append(
                 Printed(
@@ -97,6 +102,7 @@ def printed_numbers(text: str) -> list[Printed]:
                     half=(0.5 * 10.0 ** -len(digits.partition(".")[2]) + 1e-9) * unit,
                     percent=match["unit"] in ("%", " %"),
                     context=frozenset(_words(line) | heading | header),
+                    column=columns[place] if header and place < len(columns) else "",
                 )
             )
     return found
@@ -171,8 +177,10 @@ class Cells:
 
 
 def _distance(cell: Cell, printed: Printed) -> tuple[float, ...]:
-    """Order matching cells: shared words (few strangers), same sign, tables before arguments."""
-    shared = len(cell.words & printed.context)
+    """Order matching cells: shared words (few strangers; a column's own words count twice), same
+    sign, tables before arguments.
+    """
+    shared = len(cell.words & printed.context) + len(cell.words & _words(printed.column))
     strangers = len(cell.words - printed.context)
     wrong_sign = cell.value * printed.value < 0
     return (wrong_sign, strangers - 2 * shared, cell.row == 0, cell.row)

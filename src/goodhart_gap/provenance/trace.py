@@ -50,8 +50,8 @@ def document_cells(chain: Chain, path: str) -> Cells:
 def find_numbers(chain: Chain, path: str, quoted: str) -> list[tuple[Printed, list[Cell]]]:
     """Return the numbers in the lines of the document that hold `quoted`, with matching cells.
 
-    Where `quoted` itself holds a number, only that number is looked for. Raises GoodhartError if no
-    line holds the text.
+    Where `quoted` heads a column of a table, the numbers of that column are meant; where it holds a
+    number itself, only that number. Raises GoodhartError if no line holds the text.
     """
     file = chain.entries[path].file
     text = file.read_text(encoding="utf-8")
@@ -60,7 +60,9 @@ def find_numbers(chain: Chain, path: str, quoted: str) -> list[tuple[Printed, li
         raise GoodhartError(
             f"{file}: no line holds {quoted!r}; quote it as the document prints it."
         )
-    numbers = [number for number in printed_numbers(text) if number.line in lines]
+    printed = list(printed_numbers(text))
+    column = [number for number in printed if number.column.lower() == quoted.lower()]
+    numbers = column or [number for number in printed if number.line in lines]
     wanted = {number.text for number in printed_numbers(quoted)}
     chosen = [number for number in numbers if number.text in wanted] or numbers
     once = {(number.line, number.text): number for number in chosen}

@@ -10,6 +10,7 @@ from goodhart_gap.provenance import documents
 from goodhart_gap.provenance.cells import Cells, argument_cells, printed_numbers, table_cells
 from goodhart_gap.provenance.chain import read_chain
 from goodhart_gap.provenance.code_digest import _read, code_digest, code_parts
+from goodhart_gap.provenance.trace import find_numbers
 from goodhart_gap.provenance.verify import verify
 
 REPORT = """
@@ -177,3 +178,11 @@ def test_trace_of_absent_words_is_one_sentence(reported, monkeypatch):
     assert stop.value.code == (
         "error: results/REPORT.md: no line holds 'nowhere'; quote it as the document prints it."
     )
+
+
+def test_the_head_of_a_column_means_its_numbers(reported):
+    chain = read_chain(Path("results"))
+    found = find_numbers(chain, "results/REPORT.md", "RATE")
+    assert {(number.line, number.column) for number, _ in found} == {(5, "rate")}
+    assert [cells[0].column for _, cells in found] == ["rate"]
+    assert find_numbers(chain, "results/REPORT.md", "Intervals cover")[0][0].text == "95%"
