@@ -18,6 +18,7 @@ pathvars:
 configfile: "config/models.yaml"
 configfile: "config/conditions.yaml"
 configfile: "config/published.yaml"
+configfile: "config/sweeps.yaml"
 configfile: "config/config.yaml"
 
 
@@ -30,6 +31,7 @@ include: "rules/reuse.smk"
 include: "rules/evaluation.smk"
 include: "rules/analysis.smk"
 include: "rules/documents.smk"
+include: "rules/sweeps.smk"
 include: "rules/operations.smk"
 
 
@@ -44,6 +46,8 @@ localrules:
     published,
     fingerprint_model,
     allocate,
+    allocate_reuse,
+    assemble_reuse,
     freeze_prompts,
     freeze_tasks,
     score_responses,
@@ -54,6 +58,11 @@ localrules:
     write_quadrants,
     write_audit,
     write_paper,
+    tabulate_sweep,
+    rank_blocks,
+    write_ablation,
+    write_bits,
+    write_sensitivity,
 
 
 rule all:
@@ -69,3 +78,24 @@ rule published:
         collect("<results>/{experiment}/QUADRANTS.md", experiment=PUBLISHED),
         "<results>/published/AUDIT.md",
         collect("<results>/{experiment}/paper.pdf", experiment=PUBLISHED[:1]),
+
+
+# Which blocks carry what a model can do, how many have to stay, at how many bits: sweeps that reuse
+# compressed shards. `snakemake sensitivity ablation bits`.
+rule sensitivity:
+    input:
+        collect("<results>/{experiment}/SENSITIVITY.md", experiment=CONFIG.sweeps.sensitivity),
+
+
+rule ablation:
+    input:
+        collect("<results>/{experiment}/ABLATION.md", experiment=CONFIG.sweeps.ablation),
+        collect("<results>/{experiment}/ANALYSIS.md", experiment=CONFIG.sweeps.ablation),
+        "<results>/published/AUDIT.md",
+
+
+rule bits:
+    input:
+        collect("<results>/{experiment}/BITS.md", experiment=CONFIG.sweeps.bits),
+        collect("<results>/{experiment}/ANALYSIS.md", experiment=CONFIG.sweeps.bits),
+        "<results>/published/AUDIT.md",

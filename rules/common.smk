@@ -100,7 +100,7 @@ def experiment_of(wildcards):
 
 def model_settings(wildcards):
     """JSON of ModelSettings; calibration is left out, since fetching does not depend on it."""
-    return model_of(wildcards).model_dump_json(exclude={"calibration", "sizes", "gpus"})
+    return model_of(wildcards).model_dump_json(exclude={"calibration", "profile", "sizes", "gpus"})
 
 
 def calibration_settings(wildcards):

@@ -84,6 +84,12 @@ def _check_references(config: Config, files: Sequence[str | Path]) -> None:
 
     for name in config.build:
         check(("build",), name, config.experiments, "no such experiment; define it in experiments")
+    live = [name for name, each in config.experiments.items() if isinstance(each, LiveExperiment)]
+    for field, names in config.sweeps:
+        for name in names:
+            check(
+                ("sweeps", field), name, live, "no such live experiment; define it in experiments"
+            )
     for name, model in config.models.items():
         _check_source(name, model, files)
     _check_reuse(config, files)

@@ -48,6 +48,7 @@ def page_text() -> str:
     for title, path, name in (
         ("Models", "models.{name}", "ModelConfig"),
         ("Calibration", "models.{name}.calibration", "CalibrationSettings"),
+        ("Profile of blocks", "models.{name}.profile", "ProfileSettings"),
         ("Sizes", "models.{name}.sizes", "ModelSizes"),
         ("Conditions", "conditions.{name}", "ConditionSettings"),
         ("Compression of a matrix", "conditions.{name}.compress", "MatrixSettings"),
@@ -55,6 +56,7 @@ def page_text() -> str:
         ("Families of conditions", "condition_families.{name}", "ConditionFamily"),
         ("Protection in a family", "condition_families.{name}.protect", "FamilyProtection"),
         ("Window", "condition_families.{name}.protect.window", "Window"),
+        ("Sweeps", "sweeps", "Sweeps"),
         ("Storage", "storage", "StorageSettings"),
         ("Live experiments", "experiments.{name} (source: live)", "LiveExperiment"),
         ("Recorded experiments", "experiments.{name} (source: record)", "RecordedExperiment"),

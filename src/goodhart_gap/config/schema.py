@@ -12,6 +12,7 @@ from goodhart_gap.evaluation.settings import GradingSettings, SamplingSettings
 from goodhart_gap.models.settings import ModelSettings
 from goodhart_gap.operations.settings import OperationsSettings
 from goodhart_gap.provenance.settings import ModelSizes
+from goodhart_gap.runtime.settings import ProfileSettings
 from goodhart_gap.settings import Settings
 from goodhart_gap.storage.settings import StorageSettings
 
@@ -24,6 +25,9 @@ class ModelConfig(ModelSettings):
 
     calibration: CalibrationSettings = CalibrationSettings()
     """What the model is shown while Hessians are accumulated."""
+
+    profile: ProfileSettings = ProfileSettings()
+    """How the sensitivity of its blocks is measured."""
 
     sizes: ModelSizes | None = None
     """Sizes of the model: what plan, preflight and the resources of jobs count with before its
@@ -106,6 +110,20 @@ class RecordedExperiment(Design):
 Experiment = Annotated[LiveExperiment | RecordedExperiment, Field(discriminator="source")]
 
 
+class Sweeps(Settings):
+    """The experiments that answer which blocks and how many bits: all of them live."""
+
+    sensitivity: tuple[Name, ...] = ()
+    """What `snakemake sensitivity` builds: SENSITIVITY.md of each. The blocks profiled are those of
+    the first condition that compresses; a family with `only` adds task outcomes."""
+
+    ablation: tuple[Name, ...] = ()
+    """What `snakemake ablation` builds: ABLATION.md of each."""
+
+    bits: tuple[Name, ...] = ()
+    """What `snakemake bits` builds: BITS.md of each."""
+
+
 class Config(Settings):
     """The configuration of the workflow."""
 
@@ -124,6 +142,9 @@ class Config(Settings):
 
     experiments: dict[Name, Experiment] = Field(default_factory=dict)
     """Experiments by name."""
+
+    sweeps: Sweeps = Sweeps()
+    """Experiments that are sweeps over blocks and bits, built on request."""
 
     storage: StorageSettings | None = None
     """Keep base and compressed shards on S3; without this key everything stays on disk."""

@@ -1,0 +1,197 @@
+"""What ABLATION.md, BITS.md and SENSITIVITY.md are rendered from: tables, and what is picked."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from goodhart_gap.analysis import formatting
+from goodhart_gap.analysis.block_profiles import LABELS, MEASURES
+from goodhart_gap.analysis.documents import Rows, one, where
+from goodhart_gap.analysis.estimands import ESTIMANDS
+from goodhart_gap.analysis.sweep_settings import ProfileFacts, SweepFacts
+from goodhart_gap.analysis.sweeps import INSIDE, OUTSIDE
+
+DATA_FILES = (
+    "templates/ABLATION.md.jinja",
+    "templates/BITS.md.jinja",
+    "templates/SENSITIVITY.md.jinja",
+    "templates/SWEEP.md.jinja",
+)
+"""The templates, so that the code digest covers them."""
+
+VARIES = {
+    "first": "blocks at the start protected",
+    "last": "blocks at the end protected",
+    "block": "one block protected",
+    "window": "a run of blocks protected",
+    "only": "one block compressed, all others not",
+}
+"""How documents name what a family varies."""
+
+VERDICTS: dict[str | None, str] = {
+    None: "",
+    OUTSIDE: "outside the noise floor",
+    INSIDE: "inside the noise floor",
+    "not measured": "not measured (one run)",
+}
+"""How documents name the verdicts on flips."""
+
+RATE_LABELS = {each.name: each.label for each in ESTIMANDS}
+
+
+KL_DIGITS = 4
+"""Digits after the point of a KL in nats."""
+
+
+def perplexity(row: Mapping[str, Any]) -> str:
+    """Perplexity of a row with its interval."""
+    return _with_interval(row, "perplexity", lambda value: formatting.number(value))
+
+
+def kl(row: Mapping[str, Any], name: str = "kl", digits: int = KL_DIGITS) -> str:
+    """A plain number of a row with its interval; KL in nats a token by default."""
+    return _with_interval(row, name, lambda value: formatting.number(value, digits=digits))
+
+
+def share(row: Mapping[str, Any], name: str) -> str:
+    """A share of a row in percent, with its interval."""
+    return _with_interval(row, name, lambda value: formatting.percent(value))
+
+
+def change(row: Mapping[str, Any], name: str) -> str:
+    """Change of a rate in points, with its interval, or why there is none."""
+    key = f"{name}_change"
+    if row[key] is None:
+        return str(row[f"{key}_note"] or "-")
+    return _with_interval(row, key, lambda value: formatting.points(value))
+
+
+def excess(row: Mapping[str, Any]) -> str:
+    """Flips over the noise floor in points, with their interval."""
+    return _with_interval(row, "excess_flips", lambda value: formatting.points(value))
+
+
+def _with_interval(row: Mapping[str, Any], name: str, show: Callable[[float], str]) -> str:
+    if row[name] is None:
+        return "-"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if low is None or high is None:
+        return f"{show(row[name])} (no interval)"
+    return f"{show(row[name])} ({show(low)} to {show(high)})"
+
+
+def sweep_context(
+    facts: SweepFacts, tables: dict[str, Rows], published: dict[str, Rows]
+) -> dict[str, Any]:
+    """Return what all three documents share; `tables` by name of their option."""
+    sweep = tables["sweep"]
+    baseline = one(sweep, condition=facts.baseline)
+    return {
+        **tables,
+        "facts": facts,
+        "one": one,
+        "where": where,
+        "perplexity": perplexity,
+        "kl": kl,
+        "share": share,
+        "change": change,
+        "excess": excess,
+        "number": formatting.number,
+        "zero": 0,
+        "varies": VARIES,
+        "verdicts": VERDICTS,
+        "labels": RATE_LABELS,
+        "baseline": baseline,
+        "published": _published(published, facts),
+        "total": one(tables["reuse"], condition="all"),
+        "at_floor": [
+            {"label": RATE_LABELS[name], "rate": baseline[name]}
+            for name in ("executes", "understands")
+            if baseline[name] is not None and baseline[name] < facts.floor_rate
+        ],
+    }
+
+
+def ablation_context(
+    facts: SweepFacts, tables: dict[str, Rows], published: dict[str, Rows]
+) -> dict[str, Any]:
+    """Return the context of ABLATION.md.jinja."""
+    sweep = tables["sweep"]
+    tasks = list(dict.fromkeys(row["task"] for row in tables["by_task"]))
+    return sweep_context(facts, tables, published) | {
+        "families": list(dict.fromkeys(row["family"] for row in sweep if row["family"])),
+        "whole": [row for row in sweep if row["kind"] == "compressed"],
+        "tasks": [task for task in tasks if _moves(tables["by_task"], task)],
+        "still": [task for task in tasks if not _moves(tables["by_task"], task)],
+    }
+
+
+def bits_context(
+    facts: SweepFacts, tables: dict[str, Rows], published: dict[str, Rows]
+) -> dict[str, Any]:
+    """Return the context of BITS.md.jinja.
+
+    Behaviour changes from the largest bits at which flips are outside the noise floor.
+    """
+    rows = [row for row in tables["sweep"] if row["kind"] in ("compressed", "mixed")]
+    return sweep_context(facts, tables, published) | {
+        "changes": [
+            {
+                "method": method,
+                "row": max(outside, key=lambda row: row["bits_per_parameter"], default=None),
+                "count": len(mine),
+            }
+            for method in dict.fromkeys(row["method"] for row in rows)
+            for mine in [where(rows, method=method)]
+            for outside in [where(mine, noise_floor=OUTSIDE)]
+        ],
+        "roughest": max(
+            (row for row in rows if row["kl"] is not None),
+            key=lambda row: row["kl"],
+            default=None,
+        ),
+    }
+
+
+def sensitivity_context(
+    facts: ProfileFacts, tables: dict[str, Rows], published: dict[str, Rows]
+) -> dict[str, Any]:
+    """Return the context of SENSITIVITY.md.jinja."""
+    blocks = tables["blocks"]
+    return sweep_context(facts.sweep, tables, published) | {
+        "profile": facts,
+        "measures": {name: label for name, label in LABELS.items() if name in blocks[0]},
+        "intervals": set(MEASURES),
+        "critical": [row for row in blocks if row["critical"]],
+        "by_kl": sorted(blocks, key=lambda row: row["kl_rank"]),
+        "shape_word": tables["shape"][0]["shape"],
+        "has_outcomes": "execution" in blocks[0],
+        "agreement_labels": LABELS,
+    }
+
+
+def _published(tables: dict[str, Rows], facts: SweepFacts) -> dict[str, Any]:
+    """The rates of a recorded experiment by condition, and the changes in execution."""
+    rates = tables.get("rates", [])
+    names = list(dict.fromkeys(row["condition"] for row in rates))
+    comparisons = tables.get("comparisons", [])
+    compared = {row["condition"] for row in comparisons}
+    return {
+        "rates": rates,
+        "conditions": [
+            {
+                "name": name,
+                "rates": [
+                    one(rates, condition=name, rate=rate)
+                    for rate in ("executes", "understands", "gap_rate")
+                ],
+            }
+            for name in names
+        ],
+        "changes": where(comparisons, estimand="executes"),
+        "baseline": next((name for name in names if name not in compared), ""),
+    }
+
+
+def _moves(by_task: Rows, task: str) -> bool:
+    rows = where(by_task, task=task)
+    return len({(row["executes"], row["understands"], row["evaluations"]) for row in rows}) > 1

@@ -1,0 +1,331 @@
+"""Tables of a sweep: what each condition costs in bits, and what it changes, against noise.
+
+Perplexity and KL are measured on held-out sequences, which are the independent units of their
+intervals; rates and flips on tasks. A change counts as outside the noise floor when the interval of
+the excess flips (flips against other baseline runs less those between baseline runs) is above 0.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goodhart_gap.analysis.clustered import (
+    Sums,
+    difference_interval,
+    estimate_difference,
+    estimate_ratio,
+    t_interval,
+)
+from goodhart_gap.analysis.estimands import estimand_named
+from goodhart_gap.analysis.sweep_settings import SweepFacts
+
+Rows = list[dict[str, Any]]
+
+ESTIMANDS = ("executes", "understands", "gap_rate")
+"""Whose changes the table of a sweep has."""
+
+OUTSIDE, INSIDE, UNKNOWN = "outside", "inside", "not measured"
+
+
+def sweep_table(
+    facts: SweepFacts,
+    bits: Mapping[str, float],
+    divergences: Mapping[str, Rows],
+    comparisons: Rows,
+    flips: Rows,
+    rates: Rows,
+) -> pd.DataFrame:
+    """A row a condition: bits, perplexity, KL, rates and their changes, excess flips, verdict.
+
+    `bits` are measured bits a weight of the blocks' matrices; `divergences` the rows of each
+    condition's divergence.csv.
+    """
+    rows = []
+    for member in facts.members:
+        row: dict[str, Any] = {
+            "condition": member.name,
+            "kind": member.kind,
+            "family": member.family,
+            "varies": member.varies,
+            "reused": member.reused,
+            "method": member.method,
+            "nominal_bits": member.nominal_bits,
+            "bits_per_parameter": bits.get(member.name, float(facts.base_bits)),
+            "protected": len(member.protected),
+            "protected_blocks": _spans(member.protected),
+            "first_protected": min(member.protected, default=None),
+        }
+        row |= _text(divergences.get(member.name), _any(divergences), facts)
+        row |= _recovered(divergences, member.name, member.reused, facts.confidence)
+        for name in ESTIMANDS:
+            row |= _outcome(name, member.name, comparisons, rates)
+        row |= _flips(member.name, flips)
+        row["kept"] = _kept(row, facts)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def budget_table(
+    facts: SweepFacts, sweep: pd.DataFrame, divergences: Mapping[str, Rows]
+) -> pd.DataFrame:
+    """Every selective condition against the uniform or mixed one of its method nearest in bits.
+
+    The difference in KL is paired by sequence; below 0 the selective condition is nearer the base.
+    """
+    rows = []
+    known = sweep.set_index("condition")
+    others = [m for m in facts.members if m.kind in ("compressed", "mixed")]
+    for member in (each for each in facts.members if each.kind == "selective"):
+        mine = float(known.at[member.name, "bits_per_parameter"])
+        rivals = [each.name for each in others if each.method == member.method]
+        if not rivals:
+            continue
+        rival = min(rivals, key=lambda name: abs(known.at[name, "bits_per_parameter"] - mine))
+        one, two = (_sums(divergences[name], "kl") for name in (member.name, rival))
+        estimate = estimate_difference(one, two, "no sequence")
+        low, high = t_interval(estimate, facts.confidence)
+        rows.append(
+            {
+                "selective": member.name,
+                "selective_bits": mine,
+                "uniform": rival,
+                "uniform_bits": float(known.at[rival, "bits_per_parameter"]),
+                "difference": estimate.value,
+                "low": low,
+                "high": high,
+            }
+        )
+    columns = ["selective", "selective_bits", "uniform", "uniform_bits", "difference"]
+    return pd.DataFrame(rows, columns=[*columns, "low", "high"])
+
+
+def control_table(facts: SweepFacts, outcomes: pd.DataFrame) -> pd.DataFrame:
+    """The null control: the baseline's later runs against its earlier ones, by task."""
+    mine = outcomes[outcomes["condition"] == facts.baseline]
+    runs = sorted(mine[["seed", "run"]].drop_duplicates().itertuples(index=False, name=None))
+    half = len(runs) // 2
+    keys = list(zip(mine["seed"], mine["run"], strict=True))
+    early, late = ([key in part for key in keys] for part in (runs[:half], runs[half : 2 * half]))
+    clusters = sorted(mine["cluster"].unique())
+    rows = []
+    for name in ESTIMANDS:
+        estimand = estimand_named(name)
+        sums = []
+        for chosen in (late, early):
+            part = mine[chosen]
+            u = part["understands"].to_numpy(np.float64)
+            e = part["executes"].to_numpy(np.float64)
+            codes = np.array([clusters.index(each) for each in part["cluster"]], dtype=np.int64)
+            y, x = estimand.numerator(u, e), estimand.denominator(u, e)
+            count = len(clusters)
+            sums.append(
+                Sums(
+                    np.bincount(codes, y, minlength=count).astype(np.float64),
+                    np.bincount(codes, x, minlength=count).astype(np.float64),
+                )
+            )
+        estimate = estimate_difference(sums[0], sums[1], "too few runs")
+        changed = int(np.count_nonzero((sums[0].y != sums[1].y) | (sums[0].x != sums[1].x)))
+        low, high, method = difference_interval(
+            estimate, facts.confidence, changed_clusters=changed
+        )
+        rows.append(
+            {
+                "estimand": name,
+                "label": estimand.label,
+                "runs": half,
+                "difference": estimate.value,
+                "low": low,
+                "high": high,
+                "method": method,
+                "note": estimate.note,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def answer_table(facts: SweepFacts, sweep: pd.DataFrame) -> pd.DataFrame:
+    """A row a family: the smallest protected set that is enough, and the set that helps most.
+
+    `smallest_kept`: fewest protected blocks whose execution stays within the margin (the whole
+    interval does); `smallest_recovering`: fewest that take away at least `recovery` of the KL
+    (again the whole interval); `best`: the member with the least KL.
+    """
+    rows = []
+    members = sweep[sweep["kind"] == "family"]
+    for family in dict.fromkeys(members["family"]):
+        mine = members[members["family"] == family]
+        kept = mine[mine["kept"] == "yes"]
+        recovering = mine[mine["recovered_low"].astype(float) >= facts.recovery]
+        ranked = mine.sort_values("kl", kind="stable")
+        best = ranked.iloc[0]
+        rows.append(
+            {
+                "family": family,
+                "varies": best["varies"],
+                "reused": best["reused"],
+                "members": len(mine),
+                "smallest_kept": _smallest(kept),
+                "smallest_recovering": _smallest(recovering),
+                "best": best["condition"],
+                **{
+                    f"best_{name}": best[name]
+                    for name in ("protected_blocks", "kl", "kl_low", "kl_high")
+                },
+                **{
+                    f"best_{name}": best[name]
+                    for name in ("recovered", "recovered_low", "recovered_high")
+                },
+            }
+        )
+    return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
+
+
+ANSWER_COLUMNS = [
+    *("family", "varies", "reused", "members", "smallest_kept", "smallest_recovering", "best"),
+    *("best_protected_blocks", "best_kl", "best_kl_low", "best_kl_high"),
+    *("best_recovered", "best_recovered_low", "best_recovered_high"),
+]
+
+
+def _smallest(members: pd.DataFrame) -> int | None:
+    return None if members.empty else int(members["protected"].min())
+
+
+def _recovered(
+    divergences: Mapping[str, Rows], name: str, reused: str | None, confidence: float
+) -> dict[str, Any]:
+    """Share of the KL of the condition it reuses that a condition takes away, by sequence."""
+    names = ("recovered", "recovered_low", "recovered_high")
+    if name not in divergences or reused is None or reused not in divergences:
+        return dict.fromkeys(names)
+    mine, whole = _sums(divergences[name], "kl"), _sums(divergences[reused], "kl")
+    estimate = estimate_ratio(Sums(whole.y - mine.y, whole.y))
+    return dict(zip(names, (estimate.value, *t_interval(estimate, confidence)), strict=True))
+
+
+def reuse_table(allocations: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Matrices compressed, reused and left as they are: a row a condition, then the total.
+
+    A condition that others reuse counts its compressions whether or not it is sampled itself.
+    """
+    rows = []
+    for condition, content in allocations.items():
+        entries = content["modules"].values()
+        kept = sum(entry["protected"] for entry in entries)
+        compressed = sum("origin" not in each and not each["protected"] for each in entries)
+        rows.append(
+            {
+                "condition": condition,
+                "compressed": compressed,
+                "reused": len(entries) - kept - compressed,
+                "kept": kept,
+            }
+        )
+    table = pd.DataFrame(rows, columns=["condition", "compressed", "reused", "kept"])
+    total = {"condition": "all", **table[["compressed", "reused", "kept"]].sum().to_dict()}
+    return pd.concat([table, pd.DataFrame([total])], ignore_index=True)
+
+
+def ratio_with_interval(rows: Rows, name: str, confidence: float) -> tuple[float, float, float]:
+    """Return a mean a token of a summed column, and its interval over sequences."""
+    estimate = estimate_ratio(_sums(rows, name))
+    return (estimate.value, *t_interval(estimate, confidence))
+
+
+def _sums(rows: Rows, name: str) -> Sums:
+    return Sums(
+        np.array([float(row[name]) for row in rows]),
+        np.array([float(row["tokens"]) for row in rows]),
+    )
+
+
+def _any(divergences: Mapping[str, Rows]) -> Rows:
+    return next(iter(divergences.values()), [])
+
+
+def _text(rows: Rows | None, others: Rows, facts: SweepFacts) -> dict[str, Any]:
+    """Perplexity and KL; the baseline's perplexity is in every other condition's table."""
+    names = ("perplexity", "perplexity_low", "perplexity_high")
+    if rows is None:
+        loss = ratio_with_interval(others, "base_loss", facts.confidence) if others else (None,) * 3
+        values = [None if each is None else float(np.exp(each)) for each in loss]
+        return dict(zip(names, values, strict=True)) | dict.fromkeys(
+            ("kl", "kl_low", "kl_high", "agreement")
+        )
+    loss = ratio_with_interval(rows, "loss", facts.confidence)
+    kl = ratio_with_interval(rows, "kl", facts.confidence)
+    return dict(zip(names, map(float, np.exp(loss)), strict=True)) | {
+        "kl": kl[0],
+        "kl_low": max(kl[1], 0.0) if np.isfinite(kl[1]) else None,
+        "kl_high": kl[2],
+        "agreement": sum(row["agreements"] for row in rows) / sum(row["tokens"] for row in rows),
+    }
+
+
+def _outcome(name: str, condition: str, comparisons: Rows, rates: Rows) -> dict[str, Any]:
+    rate = _first(rates, condition=condition, rate=name)
+    change = _first(comparisons, condition=condition, estimand=name)
+    return {
+        name: rate.get("estimate"),
+        f"{name}_count": rate.get("numerator"),
+        f"{name}_of": rate.get("denominator"),
+        f"{name}_low": rate.get("low"),
+        f"{name}_high": rate.get("high"),
+        f"{name}_note": rate.get("note"),
+        f"{name}_change": change.get("difference"),
+        f"{name}_change_low": change.get("low"),
+        f"{name}_change_high": change.get("high"),
+        f"{name}_change_note": change.get("note"),
+    }
+
+
+def _flips(condition: str, flips: Rows) -> dict[str, Any]:
+    excess = _first(flips, condition=condition, kind="excess")
+    noise = _first(flips, condition=condition, kind="within")
+    low = excess.get("low")
+    verdict = UNKNOWN if low is None else OUTSIDE if low > 0 else INSIDE
+    return {
+        "noise": noise.get("share"),
+        "noise_low": noise.get("low"),
+        "noise_high": noise.get("high"),
+        "excess_flips": excess.get("share"),
+        "excess_flips_low": low,
+        "excess_flips_high": excess.get("high"),
+        "noise_floor": verdict if excess else None,
+    }
+
+
+def _kept(row: Mapping[str, Any], facts: SweepFacts) -> str | None:
+    """Whether execution stays within the margin: yes, no, or not shown."""
+    low, high = row["executes_change_low"], row["executes_change_high"]
+    if row["kind"] == "baseline":
+        return None
+    if low is None or high is None:
+        return "not shown"
+    if low >= -facts.margin:
+        return "yes"
+    return "no" if high < -facts.margin else "not shown"
+
+
+def _first(rows: Rows, **values: Any) -> dict[str, Any]:
+    found = (row for row in rows if all(row[key] == value for key, value in values.items()))
+    return next(found, {})
+
+
+def _spans(blocks: Sequence[int]) -> str:
+    """Blocks as spans: 0-3, 7."""
+    return ", ".join(
+        str(first) if first == last else f"{first}-{last}" for first, last in _runs(sorted(blocks))
+    )
+
+
+def _runs(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
+    start = None
+    for place, block in enumerate(blocks):
+        start = block if start is None else start
+        if place + 1 == len(blocks) or blocks[place + 1] != block + 1:
+            yield start, block
+            start = None
