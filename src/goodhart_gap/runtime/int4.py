@@ -16,8 +16,11 @@ GROUP_SIZES = frozenset({32, 64, 128, 256})
 DTYPE = torch.bfloat16
 """Number format of inputs, results, scales and offsets."""
 
-_ROWS_AT_ONCE = 512
-"""Rows unpacked at once: the CPU layout is made of blocks of 64 rows, so any multiple will do."""
+_ROWS_OF_BLOCK = 64
+"""The CPU layout is made of blocks of so many rows, so any number of blocks is packed by itself."""
+
+_ENTRIES_AT_ONCE = 1 << 18
+"""Codes unpacked at once, about."""
 
 _MIDDLE = 8
 
@@ -38,10 +41,11 @@ def pack(codes: torch.Tensor, columns: int) -> torch.Tensor:
         return torch.ops.aten._convert_weight_to_int4pack(swapped, _inner_tiles(columns))
     rows = codes.shape[0]
     packed = torch.empty(rows, columns // 2, dtype=torch.uint8)
-    for first in range(0, rows, _ROWS_AT_ONCE):
-        part = codes[first : first + _ROWS_AT_ONCE]
+    step = _ROWS_OF_BLOCK * max(1, _ENTRIES_AT_ONCE // (_ROWS_OF_BLOCK * columns))
+    for first in range(0, rows, step):
+        part = codes[first : first + step]
         whole = torch.stack((part & 15, part >> 4), dim=-1).view(-1, columns)
-        packed[first : first + _ROWS_AT_ONCE] = torch.ops.aten._convert_weight_to_int4pack_for_cpu(
+        packed[first : first + step] = torch.ops.aten._convert_weight_to_int4pack_for_cpu(
             whole.to(torch.int32), 1
         )
     return packed

@@ -1,4 +1,4 @@
-"""A packed model takes the memory its bytes promise, and the dense one is never there on the way."""
+"""A packed model takes the memory its bytes promise, and the dense one is never there."""
 
 import json
 import subprocess
@@ -76,5 +76,5 @@ def test_the_dense_base_is_never_there(folder: Path, measured: dict[str, int]) -
     """At the peak there is the packed model and some of one module, far from a dense model."""
     dense = 2 * 9 * HIDDEN**2 * BLOCKS
     largest = 4 * 2 * HIDDEN * HIDDEN
-    assert measured["peak"] < 1.15 * on_disk(folder) + largest
+    assert measured["peak"] < 1.15 * on_disk(folder) + 2 * largest
     assert measured["peak"] < 0.5 * dense

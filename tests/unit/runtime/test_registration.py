@@ -7,6 +7,11 @@ import pytest
 
 KNOWN = "from transformers.quantizers import auto; assert 'caldera' in auto.AUTO_QUANTIZER_MAPPING"
 
+GONE = (
+    "import sys; found = {type(finder).__module__ for finder in sys.meta_path}; "
+    "assert 'goodhart_gap.registration' not in found"
+)
+
 
 def run(program: str) -> None:
     finished = subprocess.run(
@@ -26,18 +31,10 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "program",
     [
-        f"import goodhart_gap; {KNOWN}",
-        f"from transformers import AutoModelForCausalLM; import goodhart_gap; {KNOWN}",
-        f"from transformers.quantizers import auto; import goodhart_gap; {KNOWN}",
+        f"import goodhart_gap; from transformers import AutoModelForCausalLM; {KNOWN}; {GONE}",
+        f"from transformers.quantizers import auto; import goodhart_gap; {KNOWN}; {GONE}",
     ],
-    ids=["ours first", "transformers first", "its quantizers first"],
+    ids=["ours first", "transformers first"],
 )
-def test_the_quantizer_is_registered(program: str) -> None:
+def test_the_quantizer_is_registered_and_the_hook_gone(program: str) -> None:
     run(program)
-
-
-def test_the_hook_is_gone_when_it_has_done_its_work() -> None:
-    run(
-        f"import sys, goodhart_gap; {KNOWN}\n"
-        "assert not [f for f in sys.meta_path if type(f).__module__ == 'goodhart_gap.registration']"
-    )
