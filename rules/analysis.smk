@@ -4,33 +4,39 @@
 include: "functions/analysis.smk"
 
 
-rule import_outcomes:
-    input:
-        record=record_of,
-    output:
-        outcomes="<results>/{experiment}/outcomes/{condition}/seed{seed}/run{run}.json",
-    log:
-        "<logs>/import_outcomes/{experiment}/{condition}/seed{seed}/run{run}.log",
-    benchmark:
-        "<benchmarks>/import_outcomes/{experiment}/{condition}/seed{seed}/run{run}.jsonl"
-    wildcard_constraints:
-        experiment="|".join(map(re.escape, PUBLISHED)) or "(?!)",
-    conda:
-        "../environment.yaml"
-    threads: 1
-    resources:
-        mem_mb=200,
-        runtime=5,
-    params:
-        model=published_model,
-        code=code_digest("import_outcomes"),
-    message:
-        "Read run {wildcards.run} of {wildcards.condition} from the record of {wildcards.experiment}"
-    shell:
-        "python scripts/import_outcomes.py --record {input.record}"
-        " --experiment {wildcards.experiment} --model {params.model:q}"
-        " --condition {wildcards.condition} --seed {wildcards.seed} --run {wildcards.run}"
-        " --outcomes {output.outcomes} > {log} 2>&1"
+# A rule for each recorded experiment: one job writes all of its outcome files, whose names share no
+# wildcards.
+for RECORDED in PUBLISHED:
+
+    rule:
+        name:
+            f"import_{RECORDED}"
+        input:
+            record=CONFIG.experiments[RECORDED].record,
+        output:
+            outcomes=outcomes_of(RECORDED),
+        log:
+            f"<logs>/import_outcomes/{RECORDED}.log",
+        benchmark:
+            f"<benchmarks>/import_outcomes/{RECORDED}.jsonl"
+        conda:
+            "../environment.yaml"
+        localrule: True
+        threads: 1
+        resources:
+            mem_mb=200,
+            runtime=5,
+        params:
+            experiment=RECORDED,
+            model=CONFIG.experiments[RECORDED].model,
+            design=design_of(RECORDED),
+            code=code_digest("import_outcomes"),
+        message:
+            "Read the outcomes of {params.experiment} from its record"
+        shell:
+            "python scripts/import_outcomes.py --record {input.record}"
+            " --experiment {params.experiment:q} --model {params.model:q}"
+            " --design {params.design:q} --outcomes {output.outcomes} > {log} 2>&1"
 
 
 rule aggregate:
@@ -50,6 +56,7 @@ rule aggregate:
         responses="<results>/{experiment}/tables/responses.csv",
         coverage="<results>/{experiment}/tables/coverage.csv",
         seeds="<results>/{experiment}/tables/seeds.csv",
+        seed_variance="<results>/{experiment}/tables/seed_variance.csv",
     log:
         "<logs>/aggregate/{experiment}.log",
     benchmark:
@@ -71,12 +78,13 @@ rule aggregate:
         " --confidence {params.confidence} --table {output.table} --quadrants {output.quadrants}"
         " --rates {output.rates} --by-task {output.by_task} --by-category {output.by_category}"
         " --responses {output.responses} --coverage {output.coverage} --seeds {output.seeds}"
-        " > {log} 2>&1"
+        " --seed-variance {output.seed_variance} > {log} 2>&1"
 
 
 rule test_hypotheses:
     input:
         table=rules.aggregate.output.table,
+        rates=rules.aggregate.output.rates,
         graders=graders_of,
     output:
         comparisons=report(
@@ -88,7 +96,10 @@ rule test_hypotheses:
         categories="<results>/{experiment}/tables/categories.csv",
         influence="<results>/{experiment}/tables/influence.csv",
         transitions="<results>/{experiment}/tables/transitions.csv",
+        moves="<results>/{experiment}/tables/moves.csv",
         flips="<results>/{experiment}/tables/flips.csv",
+        gate="<results>/{experiment}/tables/gate.csv",
+        corrected="<results>/{experiment}/tables/corrected.csv",
     log:
         "<logs>/test_hypotheses/{experiment}.log",
     benchmark:
@@ -107,10 +118,12 @@ rule test_hypotheses:
     message:
         "Compare the conditions of {wildcards.experiment} with its baseline"
     shell:
-        "python scripts/test_hypotheses.py --table {input.table} --design {params.design:q}"
-        " --statistics {params.statistics:q} {params.graders} --comparisons {output.comparisons}"
-        " --categories {output.categories} --influence {output.influence}"
-        " --transitions {output.transitions} --flips {output.flips} > {log} 2>&1"
+        "python scripts/test_hypotheses.py --table {input.table} --rates {input.rates}"
+        " --design {params.design:q} --statistics {params.statistics:q} {params.graders}"
+        " --comparisons {output.comparisons} --categories {output.categories}"
+        " --influence {output.influence} --transitions {output.transitions}"
+        " --moves {output.moves} --flips {output.flips} --gate {output.gate}"
+        " --corrected {output.corrected} > {log} 2>&1"
 
 
 rule simulate_power:
@@ -198,6 +211,7 @@ rule draw_figures:
     params:
         baseline=baseline_of,
         margin=equivalence_margin,
+        confidence=confidence,
         power_target=power_target,
         code=code_digest("draw_figures"),
     message:
@@ -206,7 +220,8 @@ rule draw_figures:
         "python scripts/draw_figures.py --quadrants {input.quadrants} --by-task {input.by_task}"
         " --by-category {input.by_category} --comparisons {input.comparisons}"
         " --flips {input.flips} --transitions {input.transitions} --baseline {params.baseline:q}"
-        " --margin {params.margin} --power {input.power} --power-target {params.power_target}"
+        " --margin {params.margin} --confidence {params.confidence}"
+        " --power {input.power} --power-target {params.power_target}"
         " --power-figure {output.power} --quadrants-figure {output.quadrants}"
         " --tasks-figure {output.tasks} --differences-figure {output.differences}"
         " --flips-figure {output.flips} --flow-figure {output.flow} > {log} 2>&1"

@@ -6,19 +6,7 @@ include: "functions/documents.smk"
 
 rule write_analysis:
     input:
-        quadrants=rules.aggregate.output.quadrants,
-        rates=rules.aggregate.output.rates,
-        by_task=rules.aggregate.output.by_task,
-        by_category=rules.aggregate.output.by_category,
-        responses=rules.aggregate.output.responses,
-        coverage=rules.aggregate.output.coverage,
-        seeds=rules.aggregate.output.seeds,
-        comparisons=rules.test_hypotheses.output.comparisons,
-        categories=rules.test_hypotheses.output.categories,
-        influence=rules.test_hypotheses.output.influence,
-        transitions=rules.test_hypotheses.output.transitions,
-        flips=rules.test_hypotheses.output.flips,
-        power=rules.simulate_power.output.power,
+        **ANALYSIS_TABLES,
         pilot=pilot_rates,
         graders=graders_of,
         figures=rules.draw_figures.output,
@@ -41,44 +29,27 @@ rule write_analysis:
         mem_mb=500,
         runtime=10,
     params:
+        inputs=input_options,
         facts=experiment_facts,
         statistics=statistics_settings,
-        optional=optional_inputs,
         code=code_digest("write_analysis"),
     message:
         "Write the analysis of {wildcards.experiment}"
     shell:
-        "python scripts/write_analysis.py --quadrants {input.quadrants} --rates {input.rates}"
-        " --by-task {input.by_task} --by-category {input.by_category}"
-        " --responses {input.responses} --coverage {input.coverage} --seeds {input.seeds}"
-        " --comparisons {input.comparisons} --categories {input.categories}"
-        " --influence {input.influence} --transitions {input.transitions} --flips {input.flips}"
-        " --power {input.power}"
-        " --figures {input.figures} {params.optional} --facts {params.facts:q}"
+        "python scripts/write_analysis.py {params.inputs} --facts {params.facts:q}"
         " --statistics {params.statistics:q} --document {output.document} > {log} 2>&1"
 
 
 rule write_paper:
     input:
-        quadrants=rules.aggregate.output.quadrants,
-        rates=rules.aggregate.output.rates,
-        by_task=rules.aggregate.output.by_task,
-        by_category=rules.aggregate.output.by_category,
-        responses=rules.aggregate.output.responses,
-        coverage=rules.aggregate.output.coverage,
-        seeds=rules.aggregate.output.seeds,
-        comparisons=rules.test_hypotheses.output.comparisons,
-        categories=rules.test_hypotheses.output.categories,
-        influence=rules.test_hypotheses.output.influence,
-        transitions=rules.test_hypotheses.output.transitions,
-        flips=rules.test_hypotheses.output.flips,
-        power=rules.simulate_power.output.power,
+        **ANALYSIS_TABLES,
         pilot=pilot_rates,
         graders=graders_of,
         figures=rules.draw_figures.output,
         fingerprint=base_fingerprint,
-        audit=audit_of_record,
-        headline=headline_of_record,
+        audit=audit_table("audit"),
+        totals=audit_table("totals"),
+        headline=audit_table("headline"),
     output:
         document=report(
             "<results>/{experiment}/paper.pdf",
@@ -97,28 +68,22 @@ rule write_paper:
         mem_mb=500,
         runtime=10,
     params:
+        inputs=input_options,
         facts=experiment_facts,
         statistics=statistics_settings,
-        optional=optional_paper_inputs,
         code=code_digest("write_paper"),
     message:
         "Write the manuscript of {wildcards.experiment}"
     shell:
-        "python scripts/write_paper.py --quadrants {input.quadrants} --rates {input.rates}"
-        " --by-task {input.by_task} --by-category {input.by_category}"
-        " --responses {input.responses} --coverage {input.coverage} --seeds {input.seeds}"
-        " --comparisons {input.comparisons} --categories {input.categories}"
-        " --influence {input.influence} --transitions {input.transitions} --flips {input.flips}"
-        " --power {input.power} --figures {input.figures} {params.optional}"
-        " --facts {params.facts:q} --statistics {params.statistics:q}"
-        " --document {output.document} > {log} 2>&1"
+        "python scripts/write_paper.py {params.inputs} --facts {params.facts:q}"
+        " --statistics {params.statistics:q} --document {output.document} > {log} 2>&1"
 
 
 rule write_quadrants:
     input:
-        table=rules.aggregate.output.table,
         by_task=rules.aggregate.output.by_task,
-        transitions=rules.test_hypotheses.output.transitions,
+        moves=rules.test_hypotheses.output.moves,
+        flips=rules.test_hypotheses.output.flips,
     output:
         document=report(
             "<results>/{experiment}/QUADRANTS.md",
@@ -142,9 +107,8 @@ rule write_quadrants:
     message:
         "Write the quadrants of {wildcards.experiment} by task"
     shell:
-        "python scripts/write_quadrants.py --table {input.table} --by-task {input.by_task}"
-        " --transitions {input.transitions} --facts {params.facts:q}"
-        " --document {output.document} > {log} 2>&1"
+        "python scripts/write_quadrants.py --by-task {input.by_task} --moves {input.moves}"
+        " --flips {input.flips} --facts {params.facts:q} --document {output.document} > {log} 2>&1"
 
 
 rule audit_record:
@@ -153,6 +117,7 @@ rule audit_record:
         tables=collect("<results>/{experiment}/tables/outcomes.csv", experiment=PUBLISHED),
     output:
         audit="<results>/published/tables/audit.csv",
+        totals="<results>/published/tables/totals.csv",
         artefacts="<results>/published/tables/artefacts.csv",
         never_explained="<results>/published/tables/never_explained.csv",
         headline="<results>/published/tables/headline.csv",
@@ -175,13 +140,14 @@ rule audit_record:
     shell:
         "python scripts/audit_record.py --stated {input.stated} --tables {input.tables}"
         " --designs {params.designs:q} --statistics {params.statistics:q} --audit {output.audit}"
-        " --artefacts {output.artefacts} --never-explained {output.never_explained}"
-        " --headline {output.headline} > {log} 2>&1"
+        " --totals {output.totals} --artefacts {output.artefacts}"
+        " --never-explained {output.never_explained} --headline {output.headline} > {log} 2>&1"
 
 
 rule write_audit:
     input:
         audit=rules.audit_record.output.audit,
+        totals=rules.audit_record.output.totals,
         artefacts=rules.audit_record.output.artefacts,
         never_explained=rules.audit_record.output.never_explained,
         headline=rules.audit_record.output.headline,
@@ -209,7 +175,7 @@ rule write_audit:
     message:
         "Write the audit of the published figures"
     shell:
-        "python scripts/write_audit.py --audit {input.audit} --artefacts {input.artefacts}"
-        " --never-explained {input.never_explained} --headline {input.headline}"
-        " --designs {params.designs:q} --stated-file {params.stated}"
+        "python scripts/write_audit.py --audit {input.audit} --totals {input.totals}"
+        " --artefacts {input.artefacts} --never-explained {input.never_explained}"
+        " --headline {input.headline} --designs {params.designs:q} --stated-file {params.stated}"
         " --document {output.document} > {log} 2>&1"

@@ -4,6 +4,7 @@ import argparse
 
 from goodhart_gap.analysis.csv_tables import write_csv
 from goodhart_gap.analysis.outcomes import read_outcomes, select_conditions
+from goodhart_gap.analysis.seeds import seed_table, seed_variance_table
 from goodhart_gap.analysis.settings import ExperimentDesign
 from goodhart_gap.analysis.tables import (
     count_table,
@@ -11,7 +12,6 @@ from goodhart_gap.analysis.tables import (
     quadrant_table,
     rate_table,
     response_table,
-    seed_table,
 )
 from goodhart_gap.script import Script
 
@@ -28,6 +28,7 @@ for name in (
     "responses",
     "coverage",
     "seeds",
+    "seed-variance",
 ):
     script.output(f"--{name}")
 
@@ -44,6 +45,7 @@ def main(args: argparse.Namespace) -> None:
     write_csv(args.responses, response_table(outcomes, names))
     write_csv(args.coverage, coverage_table(outcomes, names, design.seeds, design.runs))
     write_csv(args.seeds, seed_table(outcomes, names))
+    write_csv(args.seed_variance, seed_variance_table(outcomes, names))
 
 
 if __name__ == "__main__":

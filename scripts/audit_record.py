@@ -3,7 +3,7 @@
 import argparse
 
 from goodhart_gap.analysis.artefacts import artefact_table, headline_table, never_explained_table
-from goodhart_gap.analysis.audit import audit_table, read_stated
+from goodhart_gap.analysis.audit import audit_table, read_stated, total_table
 from goodhart_gap.analysis.csv_tables import write_csv
 from goodhart_gap.analysis.outcomes import read_outcome_table
 from goodhart_gap.analysis.settings import AuditDesigns, AuditStatistics
@@ -14,7 +14,7 @@ script.input("--stated")
 script.input("--tables", many=True)
 script.settings("--designs", AuditDesigns)
 script.settings("--statistics", AuditStatistics)
-for name in ("audit", "artefacts", "never-explained", "headline"):
+for name in ("audit", "totals", "artefacts", "never-explained", "headline"):
     script.output(f"--{name}")
 
 
@@ -22,7 +22,9 @@ def main(args: argparse.Namespace) -> None:
     tables = [read_outcome_table(path) for path in args.tables]
     outcomes = {str(table["experiment"].iloc[0]): table for table in tables}
     designs, settings = args.designs.experiments, args.statistics.experiments
-    write_csv(args.audit, audit_table(read_stated(args.stated), outcomes, designs, settings))
+    audit = audit_table(read_stated(args.stated), outcomes, designs, settings)
+    write_csv(args.audit, audit)
+    write_csv(args.totals, total_table(audit))
     write_csv(args.artefacts, artefact_table(outcomes, designs))
     write_csv(args.never_explained, never_explained_table(outcomes))
     write_csv(args.headline, headline_table(outcomes, designs, settings))

@@ -25,6 +25,7 @@ for table in (
     script.input(f"--{table}")
 script.value("--baseline")
 script.value("--margin", float)
+script.value("--confidence", float)
 script.value("--power-target", float)
 for figure in ("quadrants", "tasks", "differences", "flips", "flow", "power"):
     script.output(f"--{figure}-figure")
@@ -35,10 +36,10 @@ def main(args: argparse.Namespace) -> None:
     save_svg(draw_quadrants(read_rows(args.quadrants)), args.quadrants_figure)
     save_svg(draw_heatmap(read_rows(args.by_task), read_rows(args.by_category)), args.tasks_figure)
     save_svg(
-        draw_forest(read_rows(args.comparisons), args.margin),
+        draw_forest(read_rows(args.comparisons), args.margin, args.confidence),
         args.differences_figure,
     )
-    save_svg(draw_flips(read_rows(args.flips), baseline), args.flips_figure)
+    save_svg(draw_flips(read_rows(args.flips), baseline, args.confidence), args.flips_figure)
     save_svg(draw_flow(read_rows(args.transitions), baseline), args.flow_figure)
     save_svg(draw_power(read_rows(args.power), args.power_target), args.power_figure)
 

@@ -9,7 +9,7 @@ from goodhart_gap.analysis.settings import AuditDesigns
 from goodhart_gap.script import Script
 
 script = Script(__doc__)
-for table in ("audit", "artefacts", "never-explained", "headline"):
+for table in ("audit", "totals", "artefacts", "never-explained", "headline"):
     script.input(f"--{table}")
 script.settings("--designs", AuditDesigns)
 script.value("--stated-file")
@@ -19,6 +19,7 @@ script.output("--document")
 def main(args: argparse.Namespace) -> None:
     context = audit_context(
         read_rows(args.audit, text=("stated", "recomputed")),
+        read_rows(args.totals),
         read_rows(args.artefacts),
         read_rows(args.headline),
         read_rows(args.never_explained),

@@ -2,39 +2,23 @@
 
 import argparse
 
-from goodhart_gap.analysis.analysis_document import TABLES, analysis_context, count_parameters
+from goodhart_gap.analysis.analysis_document import declare_inputs, read_context
 from goodhart_gap.analysis.csv_tables import read_rows
 from goodhart_gap.analysis.paper_document import compile_paper, paper_context, render_paper
-from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
 from goodhart_gap.script import Script
 
 script = Script(__doc__)
-for table in TABLES:
-    script.input(f"--{table.replace('_', '-')}")
-script.input("--figures", many=True)
-script.input("--fingerprint", optional=True)
-script.input("--pilot", optional=True)
-script.input("--graders", optional=True)
-script.input("--audit", optional=True)
-script.input("--headline", optional=True)
-script.settings("--facts", ExperimentFacts)
-script.settings("--statistics", StatisticsSettings)
+declare_inputs(script)
+for table in ("audit", "totals", "headline"):
+    script.input(f"--{table}", optional=True)
 script.output("--document")
 
 
 def main(args: argparse.Namespace) -> None:
-    tables = {table: read_rows(getattr(args, table)) for table in TABLES}
-    analysis = analysis_context(
-        tables,
-        args.facts,
-        args.statistics,
-        parameters=count_parameters(args.fingerprint),
-        pilot=read_rows(args.pilot) if args.pilot else [],
-        graders=read_rows(args.graders) if args.graders else [],
-    )
     audit = read_rows(args.audit, text=("stated", "recomputed")) if args.audit else []
+    totals = read_rows(args.totals) if args.totals else []
     headline = read_rows(args.headline) if args.headline else []
-    context = paper_context(analysis, audit, headline)
+    context = paper_context(read_context(args), audit, totals, headline)
     compile_paper(render_paper(context), args.figures, args.document)
 
 

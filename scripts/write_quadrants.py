@@ -9,19 +9,15 @@ from goodhart_gap.analysis.settings import ExperimentFacts
 from goodhart_gap.script import Script
 
 script = Script(__doc__)
-for table in ("table", "by-task", "transitions"):
+for table in ("by-task", "moves", "flips"):
     script.input(f"--{table}")
 script.settings("--facts", ExperimentFacts)
 script.output("--document")
 
 
 def main(args: argparse.Namespace) -> None:
-    context = quadrant_context(
-        read_rows(args.table),
-        read_rows(args.by_task),
-        read_rows(args.transitions),
-        args.facts,
-    )
+    tables = [read_rows(path) for path in (args.by_task, args.moves, args.flips)]
+    context = quadrant_context(*tables, args.facts)
     write_document(args.document, "QUADRANTS.md.jinja", context)
 
 

@@ -1,7 +1,6 @@
 """Input and params functions of analysis."""
 
 import json
-import re
 
 PUBLISHED = [
     name
@@ -10,32 +9,32 @@ PUBLISHED = [
 ]
 
 
-def record_of(wildcards):
-    """The facts table of a recorded experiment."""
-    return experiment_of(wildcards).record
-
-
-def published_model(wildcards):
-    """Name of the model a record is about."""
-    return experiment_of(wildcards).model
-
-
-def outcome_files(wildcards):
-    """The per-run outcomes of every condition and seed of {experiment}."""
-    experiment = experiment_of(wildcards)
+def outcomes_of(experiment):
+    """The per-run outcomes of every condition and seed of an experiment, in the order of Design."""
+    design = CONFIG.experiments[experiment]
     return collect(
         "<results>/{experiment}/outcomes/{condition}/seed{seed}/run{run}.json",
-        experiment=wildcards.experiment,
-        condition=experiment.conditions,
-        seed=experiment.seeds,
-        run=range(experiment.runs),
+        experiment=experiment,
+        condition=design.conditions,
+        seed=design.seeds,
+        run=range(design.runs),
     )
 
 
-def experiment_design(wildcards):
+def outcome_files(wildcards):
+    """The per-run outcomes of {experiment}."""
+    return outcomes_of(wildcards.experiment)
+
+
+def design_of(experiment):
     """JSON of ExperimentDesign."""
-    experiment = experiment_of(wildcards)
-    return experiment.model_dump_json(include={"baseline", "conditions", "runs", "seeds"})
+    fields = {"baseline", "conditions", "runs", "seeds"}
+    return CONFIG.experiments[experiment].model_dump_json(include=fields)
+
+
+def experiment_design(wildcards):
+    """JSON of the ExperimentDesign of {experiment}."""
+    return design_of(wildcards.experiment)
 
 
 def graders_of(wildcards):
@@ -49,7 +48,7 @@ def grader_options(wildcards, input):
     """The command line options that pass the graders' accuracy, where it was measured."""
     if not input.graders:
         return ""
-    return f"--graders {input.graders} --grader {experiment_of(wildcards).grading.grader}"
+    return f"--graders {input.graders} --grader {experiment_of(wildcards).grading.name}"
 
 
 def confidence(wildcards):

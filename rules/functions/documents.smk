@@ -38,44 +38,36 @@ def pilot_rates(wildcards):
     return f"<results>/{pilot}/tables/rates.csv" if pilot else []
 
 
-def optional_inputs(wildcards, input):
-    """The command line options that pass the inputs not every experiment has."""
-    named = {
-        "--fingerprint": input.fingerprint,
-        "--pilot": input.pilot,
-        "--graders": input.graders,
-    }
-    return " ".join(f"{option} {path}" for option, path in named.items() if path)
+# Everything but the table of outcomes itself.
+ANALYSIS_TABLES = {
+    name: table
+    for source in (rules.aggregate, rules.test_hypotheses, rules.simulate_power)
+    for name, table in source.output.items()
+    if name not in ("table", "seeds", "moves")
+}
 
 
-def audit_of_record(wildcards):
-    """The audit, where {experiment} is a recorded one."""
-    return [] if live_experiment(wildcards) else "<results>/published/tables/audit.csv"
+def input_options(wildcards, input):
+    """The command line options that pass every named input there is."""
+    return " ".join(
+        f"--{name.replace('_', '-')} {files if isinstance(files, str) else ' '.join(files)}"
+        for name, files in input.items()
+        if files
+    )
 
 
-def headline_of_record(wildcards):
-    """The headline with and without grader artefacts, where {experiment} is a recorded one."""
-    return [] if live_experiment(wildcards) else "<results>/published/tables/headline.csv"
+def audit_table(name):
+    """Return an input function for a table of the audit, where {experiment} is a recorded one."""
 
+    def path(wildcards):
+        return [] if live_experiment(wildcards) else f"<results>/published/tables/{name}.csv"
 
-def optional_paper_inputs(wildcards, input):
-    """The command line options that pass the inputs not every manuscript has."""
-    named = {"--audit": input.audit, "--headline": input.headline}
-    audit = " ".join(f"{option} {path}" for option, path in named.items() if path)
-    return f"{optional_inputs(wildcards, input)} {audit}".strip()
+    return path
 
 
 def audit_designs():
     """JSON of AuditDesigns: the designs of all recorded experiments."""
-    fields = {"baseline", "conditions", "runs", "seeds"}
-    return json.dumps(
-        {
-            "experiments": {
-                name: CONFIG.experiments[name].model_dump(mode="json", include=fields)
-                for name in PUBLISHED
-            }
-        }
-    )
+    return json.dumps({"experiments": {name: json.loads(design_of(name)) for name in PUBLISHED}})
 
 
 def audit_statistics():

@@ -1,15 +1,22 @@
-"""What ANALYSIS.md is rendered from: the tables, and what follows from them by rule."""
+"""What ANALYSIS.md and the manuscript are rendered from: tables, and what follows by rule.
 
+Every number that is printed is a cell of a table, a setting or a fact about the experiment; rules
+here only choose which cells are printed.
+"""
+
+import argparse
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from goodhart_gap.analysis.csv_tables import read_rows
 from goodhart_gap.analysis.documents import Rows, one, where
-from goodhart_gap.analysis.graders import corrected_rates, grader_gate
 from goodhart_gap.analysis.settings import ExperimentFacts, StatisticsSettings
 from goodhart_gap.files import read_json
+from goodhart_gap.script import Script
 
 DATA_FILES = ("templates/ANALYSIS.md.jinja",)
+"""The template, so that the code digest covers it."""
 
 TABLES = (
     "quadrants",
@@ -18,18 +25,20 @@ TABLES = (
     "by_category",
     "responses",
     "coverage",
-    "seeds",
+    "seed_variance",
     "comparisons",
     "categories",
     "influence",
     "transitions",
     "flips",
+    "gate",
+    "corrected",
     "power",
 )
-"""Tables ANALYSIS.md reads."""
+"""Tables the documents read."""
 
-DATA_FILES = ("templates/ANALYSIS.md.jinja",)
-"""The template, so that the code digest covers it."""
+OPTIONAL_TABLES = ("pilot", "graders")
+"""Tables that not every experiment has: rates of an earlier one, accuracy of the graders."""
 
 FLIP_KINDS = {
     "within": "two of its own runs",
@@ -40,43 +49,59 @@ FLIP_KINDS = {
 """How documents name the kinds of flips."""
 
 
+def declare_inputs(script: Script) -> None:
+    """Declare what a document about an experiment is written from."""
+    for table in TABLES:
+        script.input(f"--{table.replace('_', '-')}")
+    for table in OPTIONAL_TABLES:
+        script.input(f"--{table}", optional=True)
+    script.input("--figures", many=True)
+    script.input("--fingerprint", optional=True)
+    script.settings("--facts", ExperimentFacts)
+    script.settings("--statistics", StatisticsSettings)
+
+
+def read_context(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the context of the templates from the arguments of `declare_inputs`."""
+    named = {name: getattr(args, name) for name in (*TABLES, *OPTIONAL_TABLES)}
+    tables = {name: read_rows(path) if path else [] for name, path in named.items()}
+    return analysis_context(
+        tables, args.facts, args.statistics, parameters=count_parameters(args.fingerprint)
+    )
+
+
 def analysis_context(
     tables: dict[str, Rows],
     facts: ExperimentFacts,
     settings: StatisticsSettings,
     *,
     parameters: int | None,
-    pilot: Rows,
-    graders: Rows,
 ) -> dict[str, Any]:
-    """Return the context of ANALYSIS.md.jinja; `parameters` is the model's number of weights.
-
-    `pilot` holds the rates of an earlier experiment, `graders` how well the graders did on
-    labelled responses; both may be empty.
-    """
-    gate = grader_gate(graders, facts.grader) if graders else facts.grader_gate
-    facts = facts.model_copy(update={"grader_gate": gate})
-    rates, coverage = tables["rates"], tables["coverage"]
-    tasks = coverage[0]["tasks"]
+    """Return the context of the templates; `parameters` is the model's number of weights."""
+    facts = facts.model_copy(update={"grader_gate": tables["gate"][0]["gate"]})
+    rates, coverage, power = tables["rates"], tables["coverage"], tables["power"]
     clusters = max(row["tasks"] for row in rates)
     return {
-        **tables,
+        **{name: tables[name] for name in TABLES},
         "facts": facts,
         "parameters": parameters,
         "settings": settings,
         "one": one,
         "where": where,
-        "pilot": pilot,
-        "graders": where(graders, grader=facts.grader),
-        "corrected": corrected_rates(rates, graders, facts.grader),
-        "power_designs": _designs(tables["power"]),
-        "power_answers": _power_answers(tables["power"], settings),
+        "pilot": tables.get("pilot", []),
+        "graders": where(tables.get("graders", []), grader=facts.grader),
+        "power_designs": _designs(power),
+        "power_answers": _power_answers(power, settings),
+        "power_missing": [row for row in power if row["kind"] is None],
+        "power_notes": list(
+            dict.fromkeys(row["note"] for row in power if row["kind"] and row["note"])
+        ),
+        "settled": _settled(power, settings),
         "one_digit": 1,
         "flip_kinds": FLIP_KINDS,
         "single_seed": len(facts.seeds) == 1,
-        "tasks": tasks,
+        "tasks": coverage[0]["tasks"],
         "clusters": clusters,
-        "evaluations": sum(row["found"] for row in coverage),
         "missing": [row for row in coverage if row["missing"]],
         "task_names": list(dict.fromkeys(row["task"] for row in tables["by_task"])),
         "categories_shown": list(dict.fromkeys(row["category"] for row in tables["by_category"])),
@@ -96,7 +121,6 @@ def analysis_context(
         "truncated": _truncated(tables["responses"], settings),
         "unread": _unread(tables["responses"], settings),
         "influence_ranges": _influence(tables, settings),
-        "seed_spread": _seed_spread(tables["seeds"], facts),
     }
 
 
@@ -123,13 +147,39 @@ def _power_answers(power: Rows, settings: StatisticsSettings) -> Rows:
     return [
         {
             "condition": condition,
-            "estimand": estimand,
+            "label": rows[0]["label"],
             "change": change,
             "rows": rows,
             "enough": smallest_design(rows, settings.power_target),
         }
         for (condition, estimand, change), rows in grouped.items()
     ]
+
+
+def _settled(power: Rows, settings: StatisticsSettings) -> dict[str, Any] | None:
+    """Which designs of one size find a change under every condition, by estimand and change.
+
+    The size is the number of evaluations that most of the simulated designs share; None where no
+    two share one. A design stands for the condition under which its power is lowest.
+    """
+    rows = [row for row in where(power, kind="simulated") if row["change"]]
+    designs: dict[int, set[tuple[int, int]]] = {}
+    for row in rows:
+        designs.setdefault(row["evaluations"], set()).add((row["tasks"], row["runs"]))
+    size = max(designs, key=lambda evaluations: len(designs[evaluations]), default=None)
+    if size is None or len(designs[size]) < 2:
+        return None
+    lowest: dict[tuple[str, float], dict[tuple[int, int], dict[str, Any]]] = {}
+    for row in sorted(where(rows, evaluations=size), key=lambda row: row["power"]):
+        of_change = lowest.setdefault((row["label"], row["change"]), {})
+        of_change.setdefault((row["tasks"], row["runs"]), row)
+    answers = []
+    for label, change in dict.fromkeys((row["label"], row["change"]) for row in rows):
+        found = lowest[label, change]
+        ordered = [found[design] for design in sorted(found)]
+        enough = [row for row in ordered if row["power"] >= settings.power_target]
+        answers.append({"label": label, "change": change, "rows": ordered, "enough": enough})
+    return {"evaluations": size, "answers": answers}
 
 
 def smallest_design(rows: Rows, target: float) -> dict[str, Any] | None:
@@ -186,33 +236,3 @@ def _influence(tables: dict[str, Rows], settings: StatisticsSettings) -> Rows:
                 }
             )
     return ranges
-
-
-def _seed_spread(seeds: Rows, facts: ExperimentFacts) -> Rows:
-    """Mean and standard deviation of each rate over seed families, where there are several."""
-    if len(facts.seeds) < 2:
-        return []
-    spread = []
-    for condition in facts.conditions:
-        for rate in dict.fromkeys(row["rate"] for row in seeds):
-            values = [
-                row["estimate"]
-                for row in where(seeds, condition=condition, rate=rate)
-                if row["estimate"] is not None
-            ]
-            if len(values) < 2:
-                continue
-            mean = sum(values) / len(values)
-            variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
-            spread.append(
-                {
-                    "condition": condition,
-                    "rate": rate,
-                    "seeds": len(values),
-                    "mean": mean,
-                    "low": min(values),
-                    "high": max(values),
-                    "deviation": variance**0.5,
-                }
-            )
-    return spread

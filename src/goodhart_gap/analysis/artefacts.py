@@ -24,9 +24,10 @@ from goodhart_gap.analysis.estimands import (
     pair_sums,
 )
 from goodhart_gap.analysis.settings import ExperimentDesign, StatisticsSettings
-from goodhart_gap.analysis.variants import VARIANTS
+from goodhart_gap.analysis.variants import WITHOUT
 
-ARTEFACT_COLUMNS = ["experiment", "condition", "artefact", "evaluations", "quadrant", "cases", "of"]
+ARTEFACT_COLUMNS = ["experiment", "condition", "artefact"]
+ARTEFACT_COLUMNS += ["evaluations", "evaluated", "quadrant", "cases", "of"]
 
 HEADLINE_COLUMNS = [
     "experiment",
@@ -69,36 +70,42 @@ def never_explained_table(outcomes: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["experiment", "task"])
 
 
+def touched(outcomes: pd.DataFrame) -> dict[str, tuple[pd.Series, str]]:
+    """Which evaluations each artefact touches, and the quadrant whose cases it supplies."""
+    passes = uncommitted_passes(outcomes)
+    one_length = outcomes["explanation_characters"].nunique() == 1 and len(outcomes) > 1
+    found = {f"{name}: passed": (passes & _is(outcomes, name), "DK") for name in UNCOMMITTED}
+    return found | {
+        "solved, never explained in any condition": (
+            outcomes["task"].isin(never_explained_tasks(outcomes)),
+            "DK",
+        ),
+        "failed with a value given in the task": (_failed(outcomes, "operand"), "KF"),
+        "failed with an earlier result": (_failed(outcomes, "intermediate"), "KF"),
+        "explanation of one fixed length": (pd.Series(one_length, index=outcomes.index), "DK"),
+    }
+
+
 def artefact_table(
     outcomes: Mapping[str, pd.DataFrame], designs: Mapping[str, ExperimentDesign]
 ) -> pd.DataFrame:
     """Evaluations each artefact touches, and how many cases of a quadrant it supplies."""
     rows: list[dict[str, Any]] = []
     for experiment, table in outcomes.items():
-        never = table["task"].isin(never_explained_tasks(table))
-        one_length = table["explanation_characters"].nunique() == 1 and len(table) > 1
+        kinds = touched(table)
         for condition in designs[experiment].conditions:
             mine = table["condition"] == condition
-            kinds = [
-                (f"{name}: passed", mine & uncommitted_passes(table) & _is(table, name), "DK")
-                for name in UNCOMMITTED
-            ]
-            kinds += [
-                ("solved, never explained in any condition", mine & never, "DK"),
-                ("failed with a value given in the task", mine & _failed(table, "operand"), "KF"),
-                ("failed with an earlier result", mine & _failed(table, "intermediate"), "KF"),
-                ("explanation of one fixed length", mine & one_length, "DK"),
-            ]
-            for name, touched, quadrant in kinds:
+            for name, (touches, quadrant) in kinds.items():
                 of_quadrant = mine & (table["quadrant"] == quadrant)
                 rows.append(
                     {
                         "experiment": experiment,
                         "condition": condition,
                         "artefact": name,
-                        "evaluations": int(touched.sum()),
+                        "evaluations": int((mine & touches).sum()),
+                        "evaluated": int(mine.sum()),
                         "quadrant": quadrant,
-                        "cases": int((touched & of_quadrant).sum()),
+                        "cases": int((touches & of_quadrant).sum()),
                         "of": int(of_quadrant.sum()),
                     }
                 )
@@ -110,14 +117,13 @@ def headline_table(
     designs: Mapping[str, ExperimentDesign],
     settings: Mapping[str, StatisticsSettings],
 ) -> pd.DataFrame:
-    """DBDK and gap rate of every condition under each variant, with changes to the baseline.
+    """DBDK and gap rate of every condition under each reading, with changes to the baseline.
 
     `outcomes`, `designs` and `settings` are by experiment.
     """
     rows: list[dict[str, Any]] = []
     for experiment, table in outcomes.items():
-        for variant in VARIANTS:
-            changed = apply_variant(table, variant)
+        for variant, changed in readings(table).items():
             for condition in designs[experiment].conditions:
                 for name in ("dbdk", "gap_rate"):
                     own = settings[experiment]
@@ -126,20 +132,22 @@ def headline_table(
     return pd.DataFrame(rows, columns=HEADLINE_COLUMNS)
 
 
-def apply_variant(outcomes: pd.DataFrame, variant: str) -> pd.DataFrame:
-    """Return the outcomes as the variant reads them."""
+def readings(outcomes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the outcomes as each variant reads them, and without what each artefact touches."""
+    kinds = {name: touches for name, (touches, _) in touched(outcomes).items() if touches.any()}
     passes = uncommitted_passes(outcomes)
-    if variant == "uncommitted passes left out":
-        return outcomes[~passes]
-    changed = outcomes.copy()
-    if variant in ("uncommitted passes fail", "both"):
-        changed.loc[passes, "executes"] = 0
-        changed.loc[passes, "quadrant"] = changed.loc[passes, "quadrant"].map(
-            {"KD": "KF", "DK": "NN"}
-        )
-    if variant in ("never-explained tasks left out", "both"):
-        changed = changed[~changed["task"].isin(never_explained_tasks(outcomes))]
-    return changed
+    failing = outcomes.copy()
+    failing.loc[passes, "executes"] = 0
+    failing.loc[passes, "quadrant"] = failing.loc[passes, "quadrant"].map({"KD": "KF", "DK": "NN"})
+    explained = ~outcomes["task"].isin(never_explained_tasks(outcomes))
+    values = _failed(outcomes, "operand") | _failed(outcomes, "intermediate")
+    found = {
+        "as published": outcomes,
+        "uncommitted passes fail": failing,
+        "never-explained tasks left out": outcomes[explained],
+        "all together": failing[explained & ~values],
+    }
+    return found | {f"{WITHOUT}{name}": outcomes[~touches] for name, touches in kinds.items()}
 
 
 def _headline(

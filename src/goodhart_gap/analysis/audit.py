@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize
 
 from goodhart_gap.analysis.clustered import Estimate, estimate_difference, estimate_ratio
 from goodhart_gap.analysis.csv_tables import read_rows
+from goodhart_gap.analysis.distributions import shifted_t_above, t_quantile
 from goodhart_gap.analysis.estimands import (
     condition_sums,
     estimand_named,
@@ -66,6 +67,14 @@ def audit_table(
     return pd.DataFrame(rows, columns=AUDIT_COLUMNS)
 
 
+def total_table(audit: pd.DataFrame) -> pd.DataFrame:
+    """How many figures were stated, how many are equal, and how many differ."""
+    counts = audit["verdict"].value_counts()
+    equal, different = (int(counts.get(name, 0)) for name in ("equal", "different"))
+    names = ("stated", "equal", "different")
+    return pd.DataFrame({"verdict": names, "figures": (len(audit), equal, different)})
+
+
 def read_stated(path: Path) -> list[dict[str, Any]]:
     """Read the stated figures; the figure itself stays text, as its digits matter."""
     rows = read_rows(path, text=("stated",))
@@ -104,6 +113,18 @@ class _Case:
             raise GoodhartError(f"stated figures: {column} {self.subject!r} has no outcomes.")
         return found
 
+    def mean(self, column: str) -> float:
+        """Mean over the condition's evaluations; NaN where one is not recorded."""
+        values = self.mine[column]
+        return float("nan") if values.isna().any() else float(values.mean())
+
+    def paired(self) -> pd.DataFrame:
+        """Quadrants of the condition and the baseline, same task, seed and run."""
+        columns = ["task", "seed", "run", "quadrant"]
+        return self.mine[columns].merge(
+            self.baseline[columns], on=columns[:-1], suffixes=("_mine", "_baseline")
+        )
+
     def rate(self, name: str) -> Estimate:
         """The condition's rate."""
         return estimate_ratio(condition_sums(self.mine, estimand_named(name)))
@@ -126,6 +147,8 @@ def _rate(name: str) -> Callable[[_Case], Result]:
 
 def _standard_error(case: _Case) -> Result:
     estimate = case.rate("dbdk")
+    if not estimate.defined:
+        return (estimate.value, estimate.note)
     count = condition_sums(case.mine, estimand_named("dbdk")).x.sum()
     independent = np.sqrt(estimate.value * (1 - estimate.value) / count)
     return (
@@ -137,15 +160,15 @@ def _standard_error(case: _Case) -> Result:
 def _evaluations_needed(case: _Case) -> Result:
     """Evaluations at which the observed DBDK difference is found with the target power."""
     pairs = pair_conditions(case.mine, case.baseline)
-    estimate = estimate_difference(*pair_sums(pairs, estimand_named("dbdk")), "empty")
-    if not estimate.has_error:
-        return (float("nan"), "")
+    estimate = estimate_difference(*pair_sums(pairs, estimand_named("dbdk")), "no executed task")
+    if not estimate.has_error or not estimate.value:
+        return (float("nan"), estimate.note or "n/a (no change observed)")
     alpha, target = 1 - case.settings.confidence, case.settings.power_target
 
     def shortfall(tasks: float) -> float:
         error = estimate.standard_error * np.sqrt(estimate.clusters / tasks)
-        limit = stats.t.ppf(1 - alpha / 2, tasks - 1)
-        return float(stats.nct.sf(limit, tasks - 1, abs(estimate.value) / error)) - target
+        limit = t_quantile(1 - alpha / 2, tasks - 1)
+        return float(shifted_t_above(limit, tasks - 1, abs(estimate.value) / error)) - target
 
     tasks = optimize.brentq(shortfall, 3, 10**7)
     share = estimate.clusters / case.mine["cluster"].nunique()
@@ -157,10 +180,7 @@ def _evaluations_needed(case: _Case) -> Result:
 
 
 def _identical_quadrants(case: _Case) -> Result:
-    keys = ["task", "seed", "run"]
-    merged = case.mine[[*keys, "quadrant"]].merge(
-        case.baseline[[*keys, "quadrant"]], on=keys, suffixes=("_mine", "_baseline")
-    )
+    merged = case.paired()
     changed = merged[merged["quadrant_mine"] != merged["quadrant_baseline"]]
     moves = [
         f"{row.task} {row.quadrant_baseline} to {row.quadrant_mine}" for row in changed.itertuples()
@@ -182,11 +202,15 @@ QUANTITIES: dict[str, tuple[str, Callable[[_Case], Result]]] = {
     "executes": ("executed evaluations", _numerator("executes")),
     "explanation_characters": (
         "mean explanation length",
-        lambda case: (float(case.mine["explanation_characters"].mean()), ""),
+        lambda case: (case.mean("explanation_characters"), ""),
     ),
     "dk_of_task": (
         "DK evaluations of the task",
         lambda case: (float((case.of("task")["quadrant"] == "DK").sum()), ""),
+    ),
+    "evaluations_of_task": (
+        "evaluations of the task",
+        lambda case: (float(len(case.of("task"))), ""),
     ),
     "executes_of_category": (
         "executed evaluations of the category",
@@ -197,6 +221,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[_Case], Result]]] = {
         lambda case: (float(len(case.of("category"))), ""),
     ),
     "identical_quadrants": ("tasks with the baseline's quadrant", _identical_quadrants),
+    "pairs": ("tasks compared with the baseline", lambda case: (float(len(case.paired())), "")),
     "dbdk_standard_error": ("standard error of DBDK", _standard_error),
     "evaluations_needed": ("evaluations a condition to confirm the effect", _evaluations_needed),
 }

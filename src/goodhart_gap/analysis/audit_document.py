@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from goodhart_gap.analysis.documents import Rows, where
+from goodhart_gap.analysis.documents import Rows, one, where
 from goodhart_gap.analysis.settings import AuditDesigns
-from goodhart_gap.analysis.variants import VARIANTS
+from goodhart_gap.analysis.variants import VARIANTS, WITHOUT
 
 DATA_FILES = ("templates/AUDIT.md.jinja",)
 
@@ -14,6 +14,7 @@ UNITS = {"count": "", "percent": " %", "characters": " characters"}
 
 def audit_context(
     audit: Rows,
+    totals: Rows,
     artefacts: Rows,
     headline: Rows,
     never_explained: Rows,
@@ -28,15 +29,18 @@ def audit_context(
     }
     return {
         "audit": audit,
+        "totals": totals,
         "artefacts": artefacts,
         "headline": headline,
         "never_explained": [
             {"name": name, "tasks": tasks} for name, tasks in grouped.items() if tasks
         ],
         "variants": VARIANTS,
+        "without": WITHOUT.strip(),
         "baselines": {name: designs.experiments[name].baseline for name in experiments},
         "labels": {"dbdk": "DBDK", "gap_rate": "gap rate"},
         "units": UNITS,
         "stated_file": stated_file,
+        "one": one,
         "where": where,
     }

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-Floats = NDArray[np.float64]
+from goodhart_gap.analysis.distributions import Floats, exact_interval, t_above, t_quantile
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def t_interval(estimate: Estimate, confidence: float) -> tuple[float, float]:
     """Two-sided t interval with G - 1 degrees of freedom; NaN where there is no error."""
     if not estimate.has_error:
         return (float("nan"), float("nan"))
-    half = estimate.standard_error * stats.t.ppf((1 + confidence) / 2, estimate.degrees_of_freedom)
+    half = estimate.standard_error * t_quantile((1 + confidence) / 2, estimate.degrees_of_freedom)
     return (estimate.value - half, estimate.value + half)
 
 
@@ -110,8 +109,8 @@ def rate_interval(estimate: Estimate, confidence: float) -> tuple[float, float, 
     if estimate.value not in (0.0, 1.0):
         return (float("nan"), float("nan"), "n/a (no variation between tasks)")
     successes = round(estimate.value * estimate.clusters)
-    exact = stats.binomtest(successes, estimate.clusters).proportion_ci(confidence, "exact")
-    return (float(exact.low), float(exact.high), "exact, one draw a task")
+    low, high = exact_interval(successes, estimate.clusters, confidence)
+    return (low, high, "exact, one draw a task")
 
 
 def difference_interval(
@@ -137,7 +136,7 @@ def t_p_value(estimate: Estimate) -> float:
     """Two-sided p value of a zero difference; 1 where nothing changed, NaN where undefined."""
     if estimate.has_error:
         ratio = abs(estimate.value) / estimate.standard_error
-        return float(2 * stats.t.sf(ratio, estimate.degrees_of_freedom))
+        return float(2 * t_above(ratio, estimate.degrees_of_freedom))
     if estimate.defined and estimate.clusters > 1 and estimate.value == 0:
         return 1.0
     return float("nan")

@@ -9,26 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from goodhart_gap.analysis import formatting
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import write_text
+from goodhart_gap.rendering import template_environment
 
 Rows = list[dict[str, Any]]
 
 
 def environment() -> Environment:
     """Return the template environment with our filters."""
-    made = Environment(
-        loader=PackageLoader("goodhart_gap.analysis"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_printable,
-        autoescape=False,
-    )
+    made = template_environment("goodhart_gap.analysis", _printable)
     made.filters.update(
         percent=formatting.percent,
         points=formatting.points,
@@ -41,7 +34,6 @@ def environment() -> Environment:
         listing=formatting.listing,
         number_interval=formatting.number_interval,
         difference_interval=formatting.difference_interval,
-        same_quadrant=same_quadrant,
     )
     return made
 
@@ -70,11 +62,6 @@ def one(rows: Rows, **values: Any) -> dict[str, Any]:
 def where(rows: Rows, **values: Any) -> Rows:
     """Return the rows with these values."""
     return [row for row in rows if all(row[key] == value for key, value in values.items())]
-
-
-def same_quadrant(transitions: Rows) -> int:
-    """Count the pairs of a transition table that stay where they are."""
-    return sum(int(row["count"]) for row in transitions if row["from"] == row["to"])
 
 
 def _printable(value: Any) -> Any:

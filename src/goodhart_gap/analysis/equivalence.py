@@ -1,8 +1,7 @@
 """Two one-sided tests: is a change smaller than the margin set in advance?"""
 
-from scipy import stats
-
 from goodhart_gap.analysis.clustered import Estimate
+from goodhart_gap.analysis.distributions import t_above
 
 
 def equivalence_p_value(estimate: Estimate, margin: float) -> float:
@@ -15,7 +14,7 @@ def equivalence_p_value(estimate: Estimate, margin: float) -> float:
     freedom = estimate.degrees_of_freedom
     above = (estimate.value + margin) / estimate.standard_error
     below = (estimate.value - margin) / estimate.standard_error
-    return float(max(stats.t.sf(above, freedom), stats.t.cdf(below, freedom)))
+    return float(max(t_above(above, freedom), t_above(-below, freedom)))
 
 
 def unchanged_is_equivalent(clusters: int, margin: float, alpha: float) -> bool:

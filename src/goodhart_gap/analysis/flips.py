@@ -6,7 +6,7 @@ baseline. A condition is compared with it on equal terms: baseline run i against
 condition, i and j different.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
@@ -41,12 +41,8 @@ FLIP_COLUMNS = [
 def transition_table(outcomes: pd.DataFrame, design: ExperimentDesign) -> pd.DataFrame:
     """Paired counts from each baseline quadrant to each quadrant of the condition, all cells."""
     rows = []
-    keys = ["task", "seed", "run"]
-    baseline = outcomes[outcomes["condition"] == design.baseline][[*keys, "quadrant"]]
-    for name in design.compared:
-        treated = outcomes[outcomes["condition"] == name][[*keys, "quadrant"]]
-        merged = treated.merge(baseline, on=keys, suffixes=("_to", "_from"))
-        counts = merged.groupby(["quadrant_from", "quadrant_to"]).size()
+    for name, merged in _paired_quadrants(outcomes, design):
+        counts = merged.groupby(["from", "to"]).size()
         for before in QUADRANTS:
             for after in QUADRANTS:
                 rows.append(
@@ -59,6 +55,19 @@ def transition_table(outcomes: pd.DataFrame, design: ExperimentDesign) -> pd.Dat
                     }
                 )
     return pd.DataFrame(rows, columns=["condition", "from", "to", "count", "pairs"])
+
+
+def move_table(outcomes: pd.DataFrame, design: ExperimentDesign) -> pd.DataFrame:
+    """Pairs that changed quadrant, counted by condition, transition and task."""
+    columns = ["condition", "from", "to", "task", "count"]
+    moved = [
+        merged[merged["from"] != merged["to"]].assign(condition=name)
+        for name, merged in _paired_quadrants(outcomes, design)
+    ]
+    if not moved:
+        return pd.DataFrame(columns=columns)
+    counts = pd.concat(moved).groupby(columns[:-1], sort=False, as_index=False).size()
+    return counts.rename(columns={"size": "count"})[columns]
 
 
 def flip_table(
@@ -88,6 +97,19 @@ def flip_table(
         rows.append(_share_row(name, "other_run", other, "one run", settings))
         rows.append(_excess_row(name, other, floor, settings))
     return pd.DataFrame(rows, columns=FLIP_COLUMNS)
+
+
+def _paired_quadrants(
+    outcomes: pd.DataFrame, design: ExperimentDesign
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each compared condition with the quadrants (`from`, `to`) of its pairs, and tasks."""
+    keys = ["task", "seed", "run"]
+    quadrants = outcomes[[*keys, "condition", "quadrant"]]
+    baseline = quadrants[quadrants["condition"] == design.baseline]
+    for name in design.compared:
+        treated = quadrants[quadrants["condition"] == name]
+        merged = treated.merge(baseline, on=keys, suffixes=("_to", "_from"))
+        yield name, merged.rename(columns={"quadrant_to": "to", "quadrant_from": "from"})
 
 
 Run = tuple[int, int]

@@ -5,7 +5,7 @@ the estimators may assume a clean table: known quadrants that agree with their t
 evaluation twice, one category a task.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,14 @@ def select_conditions(table: pd.DataFrame, conditions: Sequence[str]) -> pd.Data
         .drop(columns="_order")
         .reset_index(drop=True)
     )
+
+
+def by_condition(
+    table: pd.DataFrame, conditions: Sequence[str]
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield every condition with its evaluations."""
+    for condition in conditions:
+        yield condition, table[table["condition"] == condition]
 
 
 def check_outcomes(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import typst
 
 from goodhart_gap.analysis.audit_document import UNITS
 from goodhart_gap.analysis.documents import Rows, environment, where
+from goodhart_gap.analysis.variants import VARIANTS
 
 DATA_FILES = ("templates/PAPER.typ.jinja", "styles/paper.typ")
 
@@ -18,29 +19,24 @@ SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\#*_$<>@[]`~/"})
 """Characters that mean something to Typst."""
 
 
-def paper_context(analysis: dict[str, Any], audit: Rows, headline: Rows) -> dict[str, Any]:
-    """Extend the context of ANALYSIS.md by the audit (empty for live experiments) and layout."""
+def paper_context(
+    analysis: dict[str, Any], audit: Rows, totals: Rows, headline: Rows
+) -> dict[str, Any]:
+    """Extend the context of ANALYSIS.md by the audit (all empty for live experiments)."""
     facts = analysis["facts"]
     shown = [row for row in analysis["comparisons"] if not row["estimand"].startswith("share_")]
-    different = where(audit, verdict="different")
     return analysis | {
         "comparisons_shown": shown,
         "excluding": [row for row in shown if _excludes_no_change(row)],
-        "audited": len(audit),
-        "audit_different": different,
-        "differing": len(different),
-        "headline_shown": where(headline, experiment=facts.experiment, estimand="dbdk"),
+        "audit_different": where(audit, verdict="different"),
+        "totals": totals,
+        "headline_shown": [
+            row
+            for row in where(headline, experiment=facts.experiment, estimand="dbdk")
+            if row["variant"] in VARIANTS
+        ],
         "units": UNITS,
-        "figures": "figures",
-        "margin": 2,
-        "full": 100,
-        "rate_columns": 5,
-        "comparison_columns": 7,
-        "audit_columns": 5,
-        "headline_columns": 5,
         "no_digits": 0,
-        "wide": 80,
-        "power_columns": 3 + len(analysis["power_designs"]),
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from goodhart_gap.analysis.documents import Rows, where
+from goodhart_gap.analysis.documents import Rows, one, where
 from goodhart_gap.analysis.quadrants import QUADRANTS
 from goodhart_gap.analysis.settings import ExperimentFacts
 
@@ -10,9 +10,9 @@ DATA_FILES = ("templates/QUADRANTS.md.jinja",)
 
 
 def quadrant_context(
-    outcomes: Rows, by_task: Rows, transitions: Rows, facts: ExperimentFacts
+    by_task: Rows, moves: Rows, flips: Rows, facts: ExperimentFacts
 ) -> dict[str, Any]:
-    """Return the context of QUADRANTS.md.jinja from outcomes.csv, by_task.csv, transitions.csv."""
+    """Return the context of QUADRANTS.md.jinja from by_task.csv, moves.csv and flips.csv."""
     names = list(dict.fromkeys(row["task"] for row in by_task))
     single = all(row["evaluations"] <= 1 for row in by_task)
     tasks = []
@@ -33,9 +33,9 @@ def quadrant_context(
         "facts": facts,
         "single": single,
         "tasks": tasks,
-        "transitions": transitions,
-        "moves": _moves(outcomes, facts),
-        "where": where,
+        "flips": flips,
+        "moves": _by_transition(moves),
+        "one": one,
     }
 
 
@@ -46,24 +46,13 @@ def _cell(row: dict[str, Any], single: bool) -> str:
     return ", ".join(name if single else f"{name} {count}" for name, count in found)
 
 
-def _moves(outcomes: Rows, facts: ExperimentFacts) -> Rows:
-    """Tasks that changed quadrant, by condition and transition; counts where there are runs."""
-    places = {
-        (row["condition"], row["task"], row["seed"], row["run"]): row["quadrant"]
-        for row in outcomes
-    }
-    counts: dict[tuple[str, str, str], dict[str, int]] = {}
-    for (condition, task, seed, run), after in places.items():
-        before = places.get((facts.baseline, task, seed, run))
-        if condition != facts.baseline and before is not None and before != after:
-            tasks = counts.setdefault((condition, before, after), {})
-            tasks[task] = tasks.get(task, 0) + 1
+def _by_transition(moves: Rows) -> Rows:
+    """Tasks that changed quadrant, by condition and transition; counts where there are several."""
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for row in moves:
+        shown = f"{row['task']} ({row['count']})" if row["count"] > 1 else str(row["task"])
+        grouped.setdefault((row["condition"], row["from"], row["to"]), []).append(shown)
     return [
-        {
-            "condition": condition,
-            "from": before,
-            "to": after,
-            "tasks": [f"{task} ({n})" if n > 1 else str(task) for task, n in tasks.items()],
-        }
-        for (condition, before, after), tasks in sorted(counts.items())
+        {"condition": condition, "from": before, "to": after, "tasks": tasks}
+        for (condition, before, after), tasks in sorted(grouped.items())
     ]

@@ -5,9 +5,9 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from goodhart_gap.analysis.clustered import Floats, Sums
+from goodhart_gap.analysis.distributions import chi_square_above, fair_coin_p_value
 
 ENUMERATION_LIMIT = 16
 """Up to this many exchangeable clusters every label swap is enumerated (2^16 of them)."""
@@ -85,8 +85,7 @@ def permutation_test(
 
 def mcnemar_exact(gained: int, lost: int) -> float:
     """Exact two-sided McNemar p value from the discordant pairs (McNemar 1947), 1 with none."""
-    discordant = gained + lost
-    return float(stats.binomtest(gained, discordant).pvalue) if discordant else 1.0
+    return fair_coin_p_value(gained, gained + lost)
 
 
 def mcnemar_clustered(gained: Floats, lost: Floats, pairs: Floats) -> float:
@@ -99,7 +98,7 @@ def mcnemar_clustered(gained: Floats, lost: Floats, pairs: Floats) -> float:
     spread = float((shifts**2).sum())
     if not counted.any():
         return float("nan")
-    return float(stats.chi2.sf(shifts.sum() ** 2 / spread, 1)) if spread > 0 else 1.0
+    return chi_square_above(shifts.sum() ** 2 / spread, 1) if spread > 0 else 1.0
 
 
 def _weighted_ratio(weights: NDArray[np.int64], sums: Sums) -> Floats:

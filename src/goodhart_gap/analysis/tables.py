@@ -1,14 +1,15 @@
 """The descriptive tables: counts, rates with intervals, and what was cut or could not be read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from goodhart_gap.analysis.clustered import estimate_ratio, rate_interval
+from goodhart_gap.analysis.distributions import wilson_interval
 from goodhart_gap.analysis.estimands import RATES, Estimand, condition_sums
+from goodhart_gap.analysis.outcomes import by_condition
 from goodhart_gap.analysis.quadrants import QUADRANTS
 from goodhart_gap.analysis.variance import design_effect, intraclass_correlation
 
@@ -18,7 +19,7 @@ ROLES = ("execution", "explanation")
 def quadrant_table(outcomes: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
     """Counts and shares of the quadrants, a row a condition and quadrant."""
     rows = []
-    for condition, group in _by_condition(outcomes, conditions):
+    for condition, group in by_condition(outcomes, conditions):
         counts = group["quadrant"].value_counts()
         for quadrant in QUADRANTS:
             count = int(counts.get(quadrant, 0))
@@ -44,7 +45,7 @@ def rate_table(
     """
     rows = [
         _rate_row(group, estimand, confidence) | {"condition": condition}
-        for condition, group in _by_condition(outcomes, conditions)
+        for condition, group in by_condition(outcomes, conditions)
         for estimand in RATES
     ]
     table = pd.DataFrame(rows)
@@ -83,7 +84,7 @@ def response_table(outcomes: pd.DataFrame, conditions: Sequence[str]) -> pd.Data
     blank where the outcomes do not record them; `share` is that of the status.
     """
     rows = []
-    for condition, group in _by_condition(outcomes, conditions):
+    for condition, group in by_condition(outcomes, conditions):
         for role, status_column in zip(ROLES, ("answer_status", "explanation_status"), strict=True):
             truncated, tokens = group[f"{role}_truncated"], group[f"{role}_tokens"]
             characters = group["explanation_characters"] if role == "explanation" else None
@@ -119,30 +120,8 @@ def coverage_table(
             "found": len(group),
             "missing": expected - len(group),
         }
-        for condition, group in _by_condition(outcomes, conditions)
+        for condition, group in by_condition(outcomes, conditions)
     )
-
-
-def seed_table(outcomes: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
-    """Every rate a condition and seed, for the variance between seed families."""
-    rows = []
-    for condition, group in _by_condition(outcomes, conditions):
-        for seed, family in group.groupby("seed", sort=True):
-            for estimand in RATES:
-                sums = condition_sums(family, estimand)
-                value = sums.ratio
-                rows.append(
-                    {
-                        "condition": condition,
-                        "seed": seed,
-                        "rate": estimand.name,
-                        "numerator": int(sums.y.sum()),
-                        "denominator": int(sums.x.sum()),
-                        "estimate": value if np.isfinite(value) else None,
-                        "note": "" if np.isfinite(value) else f"n/a ({estimand.undefined})",
-                    }
-                )
-    return pd.DataFrame(rows)
 
 
 def _rate_row(group: pd.DataFrame, estimand: Estimand, confidence: float) -> dict[str, Any]:
@@ -152,8 +131,7 @@ def _rate_row(group: pd.DataFrame, estimand: Estimand, confidence: float) -> dic
     numerator, denominator = int(sums.y.sum()), int(sums.x.sum())
     wilson = (float("nan"), float("nan"))
     if denominator:
-        interval = stats.binomtest(numerator, denominator).proportion_ci(confidence, "wilson")
-        wilson = (float(interval.low), float(interval.high))
+        wilson = wilson_interval(numerator, denominator, confidence)
     understands = group["understands"].to_numpy(np.float64)
     executes = group["executes"].to_numpy(np.float64)
     counted = estimand.denominator(understands, executes) > 0
@@ -177,13 +155,6 @@ def _rate_row(group: pd.DataFrame, estimand: Estimand, confidence: float) -> dic
         "design_effect": design_effect(estimate, sums),
         "note": estimate.note,
     }
-
-
-def _by_condition(
-    outcomes: pd.DataFrame, conditions: Sequence[str]
-) -> Iterable[tuple[str, pd.DataFrame]]:
-    for condition in conditions:
-        yield condition, outcomes[outcomes["condition"] == condition]
 
 
 def _total(values: pd.Series) -> int | None:

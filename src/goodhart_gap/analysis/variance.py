@@ -1,9 +1,9 @@
 """How much the runs of one task resemble each other, and what that costs in precision."""
 
 import numpy as np
-from scipy import stats
 
 from goodhart_gap.analysis.clustered import Estimate, Floats, Sums
+from goodhart_gap.analysis.distributions import t_quantile
 
 
 def intraclass_correlation(outcomes: Floats, clusters: Floats) -> float:
@@ -40,7 +40,7 @@ def minimum_detectable_effect(estimate: Estimate, confidence: float, power: floa
     if not estimate.has_error:
         return float("nan")
     freedom = estimate.degrees_of_freedom
-    multiple = stats.t.ppf((1 + confidence) / 2, freedom) + stats.t.ppf(power, freedom)
+    multiple = t_quantile((1 + confidence) / 2, freedom) + t_quantile(power, freedom)
     return float(multiple * estimate.standard_error)
 
 

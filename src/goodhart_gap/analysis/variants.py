@@ -3,8 +3,11 @@
 VARIANTS = {
     "as published": "nothing changed",
     "uncommitted passes fail": "passes without a committed answer count as failures",
-    "uncommitted passes left out": "passes without a committed answer are left out",
     "never-explained tasks left out": "tasks solved but never once explained are left out",
-    "both": "never-explained tasks left out, other passes without an answer count as failures",
+    "all together": "both of these, and failures on a value of the task or of an earlier step are "
+    "left out",
 }
 """Ways to read the headline, and what each does to the record."""
+
+WITHOUT = "without: "
+"""Starts the name of a reading that leaves out what one artefact touches, and nothing else."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from goodhart_gap.analysis.analysis_document import analysis_context
 from goodhart_gap.analysis.artefacts import artefact_table, headline_table, never_explained_table
-from goodhart_gap.analysis.audit import audit_table, read_stated
+from goodhart_gap.analysis.audit import audit_table, read_stated, total_table
 from goodhart_gap.analysis.audit_document import audit_context
 from goodhart_gap.analysis.csv_tables import read_rows, write_csv
 from goodhart_gap.analysis.documents import Rows, render
@@ -64,8 +64,10 @@ def publish(records: dict[str, Path], folder: Path) -> Publication:
     designs = {name: facts_of(name) for name in outcomes}
     settings = dict.fromkeys(outcomes, SETTINGS)
     stated = read_stated(RECORDS / "stated.csv")
+    audit = audit_table(stated, outcomes, designs, settings)
     audits = {
-        "audit": audit_table(stated, outcomes, designs, settings),
+        "audit": audit,
+        "totals": total_table(audit),
         "artefacts": artefact_table(outcomes, designs),
         "headline": headline_table(outcomes, designs, settings),
         "never_explained": never_explained_table(outcomes),
@@ -78,24 +80,25 @@ def publish(records: dict[str, Path], folder: Path) -> Publication:
 
 def _analysis(tables: dict[str, Rows]) -> dict[str, Any]:
     facts = facts_of("published-n100")
-    return analysis_context(tables, facts, SETTINGS, parameters=None, pilot=[], graders=[])
+    return analysis_context(tables, facts, SETTINGS, parameters=None)
 
 
 def _quadrants(tables: dict[str, Rows]) -> str:
-    names = ("outcomes", "by_task", "transitions")
+    names = ("by_task", "moves", "flips")
     context = quadrant_context(*(tables[name] for name in names), facts_of("published-n100"))
     return render("QUADRANTS.md.jinja", context)
 
 
 def _audit(tables: dict[str, Rows]) -> str:
-    names = ("audit", "artefacts", "headline", "never_explained")
+    names = ("audit", "totals", "artefacts", "headline", "never_explained")
     designs = AuditDesigns(experiments={name: facts_of(name) for name in RUNS})
     context = audit_context(*(tables[name] for name in names), designs, "stated.csv")
     return render("AUDIT.md.jinja", context)
 
 
 def _paper(tables: dict[str, Rows]) -> str:
-    return render_paper(paper_context(_analysis(tables), tables["audit"], tables["headline"]))
+    audits = (tables[name] for name in ("audit", "totals", "headline"))
+    return render_paper(paper_context(_analysis(tables), *audits))
 
 
 DOCUMENTS = {

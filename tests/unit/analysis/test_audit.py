@@ -1,19 +1,19 @@
 import pytest
 
 from goodhart_gap.analysis.artefacts import (
-    apply_variant,
     artefact_table,
     headline_table,
     never_explained_table,
     never_explained_tasks,
+    readings,
 )
-from goodhart_gap.analysis.audit import audit_table, read_stated
+from goodhart_gap.analysis.audit import audit_table, read_stated, total_table
 from goodhart_gap.analysis.audit_document import audit_context
 from goodhart_gap.analysis.csv_tables import read_rows, write_csv
 from goodhart_gap.analysis.documents import render
-from goodhart_gap.analysis.outcomes import read_outcomes
+from goodhart_gap.analysis.outcomes import check_outcomes, read_outcomes
 from goodhart_gap.analysis.settings import AuditDesigns, ExperimentDesign
-from goodhart_gap.analysis.variants import VARIANTS
+from goodhart_gap.analysis.variants import VARIANTS, WITHOUT
 from goodhart_gap.errors import GoodhartError
 from tests.unit.analysis.workshop import QUICK, RECORDS, evaluation, table_of, write_record_outcomes
 
@@ -155,18 +155,50 @@ def small():
     [
         ("as published", 6, 6),
         ("uncommitted passes fail", 6, 4),
-        ("uncommitted passes left out", 4, 4),
         ("never-explained tasks left out", 4, 4),
-        ("both", 4, 2),
+        ("all together", 4, 2),
+        ("without: refusal: passed", 4, 4),
+        ("without: solved, never explained in any condition", 4, 4),
     ],
 )
-def test_variants_change_only_what_they_say(variant, rows, executes):
-    changed = apply_variant(small(), variant)
+def test_readings_change_only_what_they_say(variant, rows, executes):
+    changed = check_outcomes(readings(small())[variant])
     assert len(changed) == rows
     assert changed["executes"].sum() == executes
     refused = changed[changed["task"] == "refused"]["quadrant"]
-    fails = variant in ("uncommitted passes fail", "both")
+    fails = variant in ("uncommitted passes fail", "all together")
     assert set(refused) <= ({"KF"} if fails else {"KD"})
+
+
+def test_failures_on_a_value_of_the_task_are_left_out_together_with_the_rest():
+    table = table_of(
+        evaluation(task, condition, understands=True, executes=task == "good")
+        | {"answer_status": "correct" if task == "good" else task}
+        for task in ("good", "operand", "intermediate", "wrong")
+        for condition in ("baseline", "uniform")
+    )
+    found = readings(table)
+    assert set(found["all together"]["task"]) == {"good", "wrong"}
+    assert set(found["without: failed with an earlier result"]["task"]) == {
+        "good",
+        "operand",
+        "wrong",
+    }
+
+
+def test_every_artefact_has_a_headline_without_it(outcomes):
+    table = headline_table(outcomes, DESIGNS, SETTINGS)
+    artefacts = artefact_table(outcomes, DESIGNS)
+    for experiment in DESIGNS:
+        mine = artefacts[artefacts["experiment"] == experiment]
+        names = set(mine[mine["evaluations"] > 0]["artefact"])
+        assert len(names) >= 5
+        shown = set(table[table["experiment"] == experiment]["variant"])
+        assert shown == set(VARIANTS) | {f"{WITHOUT}{name}" for name in names}
+    whole = mine[mine["evaluations"] == mine["evaluated"]]
+    assert set(whole["artefact"]) == {"explanation of one fixed length"}
+    rows = table[table["variant"] == f"{WITHOUT}explanation of one fixed length"]
+    assert set(rows["note"]) == {"n/a (no executed task)", "n/a (no understood task)"}
 
 
 def test_every_variant_of_the_headline_is_computed(outcomes):
@@ -179,12 +211,12 @@ def test_every_variant_of_the_headline_is_computed(outcomes):
     assert tuple(published.loc[("selective", "dbdk"), ["numerator", "denominator"]]) == (24, 62)
     without = table.loc[("published-n100", "never-explained tasks left out")]
     assert tuple(without.loc[("baseline", "dbdk"), ["numerator", "denominator"]]) == (9, 52)
-    assert set(table.index.get_level_values("variant")) == set(VARIANTS)
 
 
 def test_the_document_prints_every_difference(outcomes, audit, tmp_path):
     tables = {
         "audit": audit,
+        "totals": total_table(audit),
         "artefacts": artefact_table(outcomes, DESIGNS),
         "headline": headline_table(outcomes, DESIGNS, SETTINGS),
         "never": never_explained_table(outcomes),
@@ -193,6 +225,7 @@ def test_the_document_prints_every_difference(outcomes, audit, tmp_path):
         write_csv(tmp_path / f"{name}.csv", table)
     context = audit_context(
         read_rows(tmp_path / "audit.csv", text=("stated", "recomputed")),
+        read_rows(tmp_path / "totals.csv"),
         read_rows(tmp_path / "artefacts.csv"),
         read_rows(tmp_path / "headline.csv"),
         read_rows(tmp_path / "never.csv"),
@@ -209,4 +242,4 @@ def test_the_document_prints_every_difference(outcomes, audit, tmp_path):
         )
     assert "ranking_update, reverse_percentage and transitive_order" in text
     assert "| 9/52 = 17.3 % |" in text
-    assert "equal: 102; different: 8" in text
+    assert "equal: 127; different: 8" in text

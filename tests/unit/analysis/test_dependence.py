@@ -125,7 +125,9 @@ def counted(facts):
         if places[("baseline", fact["task"], fact["run"])] == "DK" and quadrant(fact) == "KF"
     )
     moved = [f"{name} ({count})" if count > 1 else name for name, count in moves.items()]
-    quadrants = [f"Pairs (same task, seed and run): {len(mine)}; in the same quadrant: {stays}."]
+    quadrants = [
+        f"Pairs (same task, seed and run): {len(mine)}; in another quadrant: {len(mine) - stays}."
+    ]
     quadrants += [", ".join(f"{name} {task[name]}" for name in names if task[name]) + " |"]
     quadrants += [f"- DK to KF: {moved[0]}\n"] if moved else []
     return {
@@ -180,7 +182,7 @@ def test_the_audit_recounts_every_stated_figure_of_the_condition(publications):
         differ = sum(row["verdict"] == "different" for row in made.tables["audit"])
         assert differ >= 8 + moved
         assert f"different: {differ}." in made.render("AUDIT.md")
-        assert f" recomputed; {differ} differ." in made.render("paper")
+        assert f" recomputed; {differ} differ (@audit)." in made.render("paper")
         rows = [
             row
             for row in stated

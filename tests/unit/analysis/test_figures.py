@@ -27,9 +27,9 @@ def draw(name, outcomes, folder):
         tasks = rows(count_table(outcomes, names, ["category", "task"]), folder)
         return draw_heatmap(tasks, rows(count_table(outcomes, names, ["category"]), folder))
     if name == "differences":
-        return draw_forest(rows(comparison_table(outcomes, facts, QUICK), folder), 0.05)
+        return draw_forest(rows(comparison_table(outcomes, facts, QUICK), folder), 0.05, 0.95)
     if name == "flips":
-        return draw_flips(rows(flip_table(outcomes, facts, QUICK), folder), "baseline")
+        return draw_flips(rows(flip_table(outcomes, facts, QUICK), folder), "baseline", 0.95)
     return draw_flow(rows(transition_table(outcomes, facts), folder), "baseline")
 
 
@@ -46,20 +46,6 @@ def test_the_same_tables_give_the_same_bytes(name, tmp_path):
     assert b"<dc:date>" not in one
     save_svg(draw(name, random_outcomes(tasks=5, runs=2, seed=8), tmp_path), tmp_path / "other.svg")
     assert one != (tmp_path / "other.svg").read_bytes()
-
-
-@pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.parametrize(
-    "outcomes",
-    [
-        random_outcomes(tasks=1, runs=1),
-        random_outcomes(tasks=3, conditions=("baseline",)),
-    ],
-    ids=["one evaluation", "baseline only"],
-)
-def test_degenerate_experiments_have_figures(name, outcomes, tmp_path):
-    save_svg(draw(name, outcomes, tmp_path), tmp_path / "figure.svg")
-    assert (tmp_path / "figure.svg").stat().st_size > 1000
 
 
 def test_many_tasks_are_drawn_by_category(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from goodhart_gap.analysis.graders import corrected_rates, grader_gate
+from goodhart_gap.analysis.graders import corrected_table, grader_gate
 from tests.unit.analysis.workshop import analyse, facts_about, random_outcomes
 
 
@@ -46,15 +46,19 @@ def test_a_grader_nobody_labelled_for_is_not_measured():
     assert grader_gate(rows(), "legacy") == "not measured"
 
 
+def corrected_records(rates, graders, grader):
+    return corrected_table(rates, graders, grader).to_dict("records")
+
+
 def test_rates_are_corrected_for_both_kinds_of_error():
     rates = [{"rate": "understands", "estimate": 0.5}, {"rate": "dbdk", "estimate": 0.5}]
-    (found,) = corrected_rates(rates, rows(), "concepts")
+    (found,) = corrected_records(rates, rows(), "concepts")
     assert found["corrected"] == pytest.approx((0.5 + 0.9 - 1) / (0.95 + 0.9 - 1))
 
 
 def test_a_grader_no_better_than_chance_corrects_nothing():
     rates = [{"rate": "understands", "estimate": 0.5}]
-    (found,) = corrected_rates(rates, rows(sensitivity=0.1), "concepts")
+    (found,) = corrected_records(rates, rows(sensitivity=0.1), "concepts")
     assert found["corrected"] is None
 
 

@@ -9,7 +9,6 @@ from goodhart_gap.analysis.tables import (
     quadrant_table,
     rate_table,
     response_table,
-    seed_table,
 )
 from tests.unit.analysis.workshop import (
     QUICK,
@@ -212,14 +211,3 @@ def test_tasks_of_one_template_are_one_cluster():
     )
     table = rate_table(outcomes, CONDITIONS, 0.95)
     assert set(table.loc[table["denominator"] > 0, "tasks"]) == {1}
-
-
-def test_seed_families_have_their_own_rates():
-    rows = [
-        evaluation("a", "baseline", understands=seed == 1, executes=True, seed=seed)
-        for seed in (1, 2)
-    ]
-    table = seed_table(table_of(rows), ["baseline"]).set_index(["seed", "rate"])
-    assert table.loc[(1, "dbdk"), "estimate"] == 0
-    assert table.loc[(2, "dbdk"), "estimate"] == 1
-    assert table.loc[(2, "gap_rate"), "note"] == "n/a (no understood task)"

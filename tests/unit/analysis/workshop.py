@@ -12,11 +12,13 @@ from goodhart_gap.analysis.analysis_document import analysis_context
 from goodhart_gap.analysis.comparisons import category_table, comparison_table, influence_table
 from goodhart_gap.analysis.csv_tables import read_rows, write_csv
 from goodhart_gap.analysis.documents import Rows, render
-from goodhart_gap.analysis.flips import flip_table, transition_table
+from goodhart_gap.analysis.flips import flip_table, move_table, transition_table
+from goodhart_gap.analysis.graders import corrected_table, gate_table
 from goodhart_gap.analysis.outcomes import COLUMNS, check_outcomes, select_conditions
 from goodhart_gap.analysis.power import power_table
 from goodhart_gap.analysis.quadrants import quadrant_of
 from goodhart_gap.analysis.records import outcomes_of_run, read_facts
+from goodhart_gap.analysis.seeds import seed_table, seed_variance_table
 from goodhart_gap.analysis.settings import Design, ExperimentFacts, StatisticsSettings
 from goodhart_gap.analysis.tables import (
     count_table,
@@ -24,7 +26,6 @@ from goodhart_gap.analysis.tables import (
     quadrant_table,
     rate_table,
     response_table,
-    seed_table,
 )
 from goodhart_gap.files import write_json
 
@@ -55,7 +56,7 @@ def evaluation(
     """Return one row of outcomes.csv."""
     return dict.fromkeys(COLUMNS) | {
         "experiment": "made-up",
-        "model": "none",
+        "model": "tiny",
         "condition": condition,
         "seed": seed,
         "run": run,
@@ -108,7 +109,7 @@ def facts_about(outcomes: pd.DataFrame, **changes: Any) -> ExperimentFacts:
     """Return facts that fit a table of outcomes."""
     values: dict[str, Any] = {
         "experiment": "made-up",
-        "model": "none",
+        "model": "tiny",
         "baseline": "baseline",
         "conditions": tuple(dict.fromkeys(outcomes["condition"])),
         "runs": int(outcomes["run"].max()) + 1,
@@ -120,25 +121,38 @@ def facts_about(outcomes: pd.DataFrame, **changes: Any) -> ExperimentFacts:
 
 
 def tables_of(
-    outcomes: pd.DataFrame, folder: Path, facts: ExperimentFacts, settings: StatisticsSettings
+    outcomes: pd.DataFrame,
+    folder: Path,
+    facts: ExperimentFacts,
+    settings: StatisticsSettings,
+    graders: Rows | None = None,
 ) -> dict[str, Rows]:
     """Write the tables of an experiment to `folder` and read them back, as the rules do."""
     names = list(facts.conditions)
     outcomes = select_conditions(outcomes, names)
+    rates = rate_table(outcomes, names, settings.confidence)
+    gate = gate_table(graders or [], facts.grader)
+    if not graders:
+        gate["gate"] = facts.grader_gate
+    facts = facts.model_copy(update={"grader_gate": gate.loc[0, "gate"]})
     tables = {
         "outcomes": outcomes,
         "quadrants": quadrant_table(outcomes, names),
-        "rates": rate_table(outcomes, names, settings.confidence),
+        "rates": rates,
         "by_task": count_table(outcomes, names, ["category", "task"]),
         "by_category": count_table(outcomes, names, ["category"]),
         "responses": response_table(outcomes, names),
         "coverage": coverage_table(outcomes, names, facts.seeds, facts.runs),
         "seeds": seed_table(outcomes, names),
+        "seed_variance": seed_variance_table(outcomes, names),
         "comparisons": comparison_table(outcomes, facts, settings),
         "categories": category_table(outcomes, facts, settings),
         "influence": influence_table(outcomes, facts, settings),
         "transitions": transition_table(outcomes, facts),
+        "moves": move_table(outcomes, facts),
         "flips": flip_table(outcomes, facts, settings),
+        "gate": gate,
+        "corrected": corrected_table(rates.to_dict("records"), graders or [], facts.grader),
         "power": power_table(outcomes, facts, settings),
     }
     rows = {}
@@ -159,10 +173,9 @@ def analyse(
 ) -> str:
     """Go from outcomes to the text of ANALYSIS.md, through CSV files in `folder`."""
     facts = facts or facts_about(outcomes)
-    rows = tables_of(outcomes, folder, facts, settings)
-    context = analysis_context(
-        rows, facts, settings, parameters=parameters, pilot=pilot or [], graders=graders or []
-    )
+    rows = tables_of(outcomes, folder, facts, settings, graders)
+    rows |= {"pilot": pilot or [], "graders": graders or []}
+    context = analysis_context(rows, facts, settings, parameters=parameters)
     return render("ANALYSIS.md.jinja", context)
 
 

@@ -39,6 +39,10 @@ def draw_flow(rows: list[dict[str, Any]], baseline: str) -> Figure:
             _panel(axes, [row for row in rows if row["condition"] == condition], baseline)
         for axes in panels:
             axes.set_axis_off()
+        figure.supxlabel(
+            "pairs of evaluations (same task, seed and run); grey ribbons stay in their quadrant",
+            fontsize=8,
+        )
         handles = [
             Rectangle(
                 (0, 0),

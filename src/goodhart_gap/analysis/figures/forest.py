@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from goodhart_gap.analysis.figures.style import MARKERS, RC, SHADES, new_figure, note_empty
 
 
-def draw_forest(rows: list[dict[str, Any]], margin: float) -> Figure:
+def draw_forest(rows: list[dict[str, Any]], margin: float, confidence: float) -> Figure:
     """Draw comparisons.csv (quadrant shares left out); the band is the equivalence margin."""
     rows = [row for row in rows if not row["estimand"].startswith("share_")]
     if not rows:
@@ -36,8 +36,11 @@ def draw_forest(rows: list[dict[str, Any]], margin: float) -> Figure:
             )
         axes.set_yticks(range(len(labels)), [label.replace(", ", "\n") for label in labels])
         axes.set_ylim(len(labels) - 0.5, -0.5)
-        axes.set_xlabel("change against the baseline (percentage points)")
-        figure.legend(loc="outside upper center", ncols=len(conditions) + 1, frameon=False)
+        axes.set_xlabel(
+            "change against the baseline (percentage points)\n"
+            f"with {100 * confidence:g} % intervals clustered by task"
+        )
+        figure.legend(loc="outside upper center", ncols=min(4, len(conditions) + 1), frameon=False)
     return figure
 
 

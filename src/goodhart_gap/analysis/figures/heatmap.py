@@ -20,7 +20,8 @@ def draw_heatmap(tasks: list[dict[str, Any]], categories: list[dict[str, Any]]) 
     labels = list(dict.fromkeys(_label(row, many) for row in rows))
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
     with matplotlib.rc_context(RC):
-        figure = new_figure(2.6 + 1.15 * len(conditions) * 2, 1.6 + 0.21 * len(labels))
+        cell = max(0.62, min(1.0, 5.2 / (2 * len(conditions))))
+        figure = new_figure(2.6 + 2 * cell * len(conditions), 1.6 + 0.21 * len(labels))
         panels = figure.subplots(1, 2, sharey=True)
         for axes, key, title in zip(
             panels,
@@ -49,8 +50,8 @@ def draw_heatmap(tasks: list[dict[str, Any]], categories: list[dict[str, Any]]) 
                 cmap="Greys",
                 vmin=0,
                 vmax=115,
-                edgecolors="white",
-                linewidth=1.2,
+                edgecolors="#bbbbbb",
+                linewidth=0.6,
             )
             axes.set_title(title)
             axes.set_xticks(
