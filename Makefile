@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 VENV := .venv
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: reproduce published validate-graders test check docs lock clean bench-sampling bench-quality
+.PHONY: reproduce published report validate-graders test check docs lock clean bench-sampling bench-quality
 
 reproduce: $(VENV)/installed
 	@$(IN_VENV) python -m goodhart_gap.locks
@@ -14,6 +14,11 @@ reproduce: $(VENV)/installed
 # The published experiments, from their tables of facts: seconds, without a model.
 published: $(VENV)/installed
 	$(IN_VENV) snakemake --cores $(CORES) published
+
+# One file to open in a browser, offline: documents, tables and figures of the published experiments,
+# with captions and the graph that made them.
+report: published
+	$(IN_VENV) snakemake --cores $(CORES) --report report.html published
 
 # How well the graders judge: the acceptance suite and the gold set, ours and the original's.
 validate-graders: $(VENV)/installed

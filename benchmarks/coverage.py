@@ -3,9 +3,11 @@
     python benchmarks/coverage.py --simulations 1000
 
 Experiments are drawn from a known population of tasks (the probit-normal model of
-goodhart_gap.analysis.power, with understanding and execution correlated within a task), without
-any true change between the two conditions, and analysed like a real one. Printed for each size:
-how often the interval holds the truth, and how often each test finds a change that is not there.
+goodhart_gap.analysis.power_model, with understanding and execution correlated within a task),
+without any true change between the two conditions, and analysed like a real one. Printed for each
+size: how often the interval holds the truth, and how often each test finds a change that is not
+there. In the last column understanding truly changes by the equivalence margin, and equivalence is
+found all the same.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import numpy as np
 from scipy import stats
 
 from goodhart_gap.analysis.clustered import (
+    Sums,
     cluster_sums,
     difference_interval,
     estimate_difference,
@@ -24,7 +27,9 @@ from goodhart_gap.analysis.clustered import (
     rate_interval,
     t_p_value,
 )
-from goodhart_gap.analysis.estimands import estimand_named
+from goodhart_gap.analysis.distributions import wilson_interval
+from goodhart_gap.analysis.equivalence import equivalence_p_value
+from goodhart_gap.analysis.estimands import Estimand, estimand_named
 from goodhart_gap.analysis.resampling import (
     bootstrap_interval,
     mcnemar_clustered,
@@ -35,7 +40,10 @@ from goodhart_gap.analysis.resampling import (
 WITHIN, ACROSS, BETWEEN_ROLES = 0.85, 0.7, 0.2
 MEANS = {"understands": 0.7, "executes": 0.65}
 SIZES = ((20, 5), (50, 5), (100, 5), (500, 1))
-NAMES = ("understands", "dbdk")
+NAMES = ("understands", "dissociation", "dbdk", "gap_rate")
+MARGIN = 0.05
+COLUMNS = ("rate", "independent", "change", "bootstrap")
+TESTS = ("t", "permutation", "mcnemar", "mcnemar_clustered", "equivalence")
 
 
 def main() -> None:
@@ -49,14 +57,14 @@ def main() -> None:
     print(f"truth: {', '.join(f'{name} {value:.4f}' for name, value in truth.items())}")
     print("coverage of 95 % intervals; false alarms at 5 % (percent)")
     header = ("tasks", "runs", "estimand", "rate", "as if ind.", "change", "bootstrap")
-    tests = ("t", "permutation", "McNemar", "clustered")
-    print("".join(f"{name:>12}" for name in (*header, *tests)))
+    tests = ("t", "permutation", "McNemar", "clustered", "equivalence")
+    print("".join(f"{name:>13}" for name in (*header, *tests)))
     for tasks, runs in SIZES:
         start = time.perf_counter()
         found = simulate(tasks, runs, truth, args.simulations, args.seed)
         for name, row in found.items():
             shown = [f"{100 * value:.1f}" if value is not None else "-" for value in row.values()]
-            print("".join(f"{cell:>12}" for cell in (tasks, runs, name, *shown)), flush=True)
+            print("".join(f"{cell:>13}" for cell in (tasks, runs, name, *shown)), flush=True)
             rows.append({"tasks": tasks, "runs": runs, "estimand": name} | row)
         rows[-1]["wall_s"] = round(time.perf_counter() - start, 1)
     if args.output:
@@ -64,11 +72,16 @@ def main() -> None:
         args.output.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def draw(tasks: int, runs: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return understands and executes, 0/1, shape [2 conditions, tasks, runs]."""
+def draw(
+    tasks: int, runs: int, random: np.random.Generator, change: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return understands and executes, 0/1, shape [2 conditions, tasks, runs].
+
+    `change` is added to the mean of understanding under the second condition.
+    """
     common = random.standard_normal((1, tasks))
     outcomes = []
-    for mean in MEANS.values():
+    for name, mean in MEANS.items():
         role = random.standard_normal((1, tasks))
         own = random.standard_normal((2, tasks))
         effect = (
@@ -76,7 +89,8 @@ def draw(tasks: int, runs: int, random: np.random.Generator) -> tuple[np.ndarray
             + np.sqrt(ACROSS - BETWEEN_ROLES) * role
             + np.sqrt(WITHIN - ACROSS) * own
         )
-        chance = stats.norm.cdf((stats.norm.ppf(mean) + effect) / np.sqrt(1 - WITHIN))
+        means = np.array([[mean], [mean + change if name == "understands" else mean]])
+        chance = stats.norm.cdf((stats.norm.ppf(means) + effect) / np.sqrt(1 - WITHIN))
         outcomes.append((random.random((2, tasks, runs)) < chance[:, :, None]).astype(float))
     return outcomes[0], outcomes[1]
 
@@ -101,51 +115,77 @@ def simulate(
     clusters = np.repeat(np.arange(tasks), runs)
     tallies: dict[str, list[list[float]]] = {name: [] for name in NAMES}
     for number in range(simulations):
-        understands, executes = draw(tasks, runs, random)
+        outcomes, moved = draw(tasks, runs, random), draw(tasks, runs, random, MARGIN)
         for name in NAMES:
             estimand = estimand_named(name)
-            y = estimand.numerator(understands, executes).reshape(2, -1)
-            x = estimand.denominator(understands, executes).reshape(2, -1)
-            control, treated = (cluster_sums(y[i], x[i], clusters, tasks) for i in (0, 1))
+            control, treated = sums_of(estimand, outcomes, clusters)
             if not (control.x.sum() and treated.x.sum()):
                 continue
-            rate = estimate_ratio(control)
-            low, high, _ = rate_interval(rate, 0.95)
-            wilson = stats.binomtest(int(control.y.sum()), int(control.x.sum())).proportion_ci(
-                0.95, "wilson"
-            )
             change = estimate_difference(treated, control, "empty")
             changed = int(((treated.y != control.y) | (treated.x != control.x)).sum())
-            change_low, change_high, _ = difference_interval(change, 0.95, changed_clusters=changed)
+            low, high, _ = difference_interval(change, 0.95, changed_clusters=changed, limit=2.0)
             boot = bootstrap_interval(treated, control, confidence=0.95, resamples=400, seed=number)
             swap = permutation_test(treated, control, permutations=400, seed=number)
-            gained, lost = (y[1] > y[0]).astype(float), (y[1] < y[0]).astype(float)
-            binary = estimand.binary
-            per_task = [
-                np.bincount(clusters, weights=v) for v in (gained, lost, np.ones_like(lost))
-            ]
             tallies[name].append(
                 [
-                    low <= truth[name] <= high,
-                    wilson.low <= truth[name] <= wilson.high,
-                    change_low <= 0 <= change_high,
+                    *covered(estimand, control, truth[name]),
+                    low <= 0 <= high,
                     boot[0] <= 0 <= boot[1],
                     t_p_value(change) < 0.05,
                     swap.p_value < 0.05,
-                    mcnemar_exact(int(gained.sum()), int(lost.sum())) < 0.05 if binary else np.nan,
-                    mcnemar_clustered(*per_task) < 0.05 if binary else np.nan,
+                    *mcnemar(estimand, outcomes, clusters),
+                    false_equivalence(sums_of(estimand, moved, clusters))
+                    if name == "understands"
+                    else np.nan,
                 ]
             )
-    columns = ("rate", "independent", "change", "bootstrap", "t", "permutation", "mcnemar")
     return {
         name: {
             column: None if np.isnan(value) else float(value)
-            for column, value in zip(
-                (*columns, "mcnemar_clustered"), np.mean(tally, axis=0), strict=True
-            )
+            for column, value in zip((*COLUMNS, *TESTS), np.mean(tally, axis=0), strict=True)
         }
         for name, tally in tallies.items()
     }
+
+
+def sums_of(
+    estimand: Estimand, outcomes: tuple[np.ndarray, np.ndarray], clusters: np.ndarray
+) -> list[Sums]:
+    """Cluster sums under both conditions."""
+    y = estimand.numerator(*outcomes).reshape(2, -1)
+    x = estimand.denominator(*outcomes).reshape(2, -1)
+    count = int(clusters.max()) + 1
+    return [cluster_sums(y[i], x[i], clusters, count) for i in (0, 1)]
+
+
+def covered(estimand: Estimand, control: Sums, truth: float) -> tuple[float, float]:
+    """Whether our interval of the baseline's rate holds the truth, and Wilson's."""
+    if not estimand.is_rate:
+        return (np.nan, np.nan)
+    low, high, _ = rate_interval(estimate_ratio(control), 0.95)
+    wilson = wilson_interval(int(control.y.sum()), int(control.x.sum()), 0.95)
+    return (low <= truth <= high, wilson[0] <= truth <= wilson[1])
+
+
+def mcnemar(
+    estimand: Estimand, outcomes: tuple[np.ndarray, np.ndarray], clusters: np.ndarray
+) -> tuple[float, float]:
+    """Whether McNemar's test finds a change, exact and clustered."""
+    if not estimand.binary:
+        return (np.nan, np.nan)
+    before, after = estimand.numerator(*outcomes).reshape(2, -1)
+    gained, lost = (after > before).astype(float), (after < before).astype(float)
+    per_task = [np.bincount(clusters, weights=v) for v in (gained, lost, np.ones_like(lost))]
+    return (
+        mcnemar_exact(int(gained.sum()), int(lost.sum())) < 0.05,
+        mcnemar_clustered(*per_task) < 0.05,
+    )
+
+
+def false_equivalence(sums: list[Sums]) -> float:
+    """Whether equivalence is found although the change is as large as the margin."""
+    control, treated = sums
+    return equivalence_p_value(estimate_difference(treated, control, "empty"), MARGIN) < 0.05
 
 
 if __name__ == "__main__":

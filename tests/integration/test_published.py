@@ -1,8 +1,12 @@
 """The published experiments, from their tables of facts to documents, by the real workflow."""
 
-import pytest
+import subprocess
+import sys
 
-from tests.integration.workshop import Workshop
+import pytest
+import yaml
+
+from tests.integration.workshop import ROOT, Workshop, planned_jobs
 
 pytestmark = pytest.mark.workflow
 
@@ -34,7 +38,8 @@ def test_a_changed_fact_reaches_the_documents(pilot: Workshop) -> None:
     try:
         record.write_text(facts.replace(line, line.replace(",0,1,correct", ",1,1,correct")))
         planned = pilot.planned(*PILOT)
-        assert planned["import_outcomes"] == 3
+        assert planned["import_published-n20"] == 1
+        assert not {"import_published-n100", "import_published-7b"} & set(planned)
         assert {"aggregate", "test_hypotheses", "write_analysis", "write_quadrants"} <= set(planned)
         assert "score_responses" not in planned
         pilot.run("--", *PILOT)
@@ -52,8 +57,30 @@ def test_a_changed_fact_reaches_the_documents(pilot: Workshop) -> None:
 
 def test_the_target_covers_every_record_its_audit_and_the_manuscript(workshop: Workshop) -> None:
     planned = workshop.planned("published")
-    expected = {"import_outcomes": 28, "write_analysis": 4, "write_quadrants": 4}
+    imports = {rule: jobs for rule, jobs in planned.items() if rule.startswith("import_")}
+    names = ("published-n100", "published-n20", "published-layers", "published-7b")
+    assert imports == {f"import_{name}": 1 for name in names}
+    expected = {"write_analysis": 4, "write_quadrants": 4}
     assert {rule: planned[rule] for rule in expected} == expected
     assert planned["write_audit"] == planned["audit_record"] == 1
     assert planned["write_paper"] == 1
     assert not {"fetch_shard", "sample_responses", "score_responses"} & set(planned)
+
+
+def test_the_larger_experiment_is_planned_with_every_seed_family(workshop: Workshop) -> None:
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "2"]
+    finished = subprocess.run(
+        [*command, "--configfile", "config/plan-n500.yaml"],
+        cwd=workshop.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    planned = planned_jobs(finished.stdout + finished.stderr)
+    plan = yaml.safe_load((ROOT / "config/plan-n500.yaml").read_text())["experiments"]["plan-n500"]
+    families = len(plan["conditions"]) * len(plan["seeds"])
+    assert len(plan["seeds"]) >= 3
+    assert planned["sample_responses"] == families
+    assert planned["score_responses"] == families * plan["runs"]
+    assert planned["write_analysis"] == 2  # Its own, and its pilot's on the way.

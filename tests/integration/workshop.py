@@ -108,13 +108,7 @@ class Workshop:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Return the jobs a dry run lists, by rule."""
-        output = self.run("--dry-run", *arguments)
-        table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\ntotal ", output, flags=re.DOTALL)
-        if table is None:
-            assert "Nothing to be done" in output, output
-            return {}
-        rows = (line.split() for line in table[1].splitlines())
-        return {rule: int(count) for rule, count in rows if rule != "all"}
+        return planned_jobs(self.run("--dry-run", *arguments))
 
     def jobs(self) -> list[tuple[str, dict[str, str]]]:
         """Return the rule and the wildcards of every job that would run."""
@@ -129,3 +123,13 @@ class Workshop:
         assert described.returncode == 0, described.stderr
         jobs = json.loads((self.folder / "graph.json").read_text(encoding="utf-8"))["jobs"]
         return [(job["rule"], job["wildcards"]) for job in jobs if job["runs"]]
+
+
+def planned_jobs(output: str) -> dict[str, int]:
+    """Return the jobs that the output of a dry run lists, by rule."""
+    table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\ntotal ", output, flags=re.DOTALL)
+    if table is None:
+        assert "Nothing to be done" in output, output
+        return {}
+    rows = (line.split() for line in table[1].splitlines())
+    return {rule: int(count) for rule, count in rows if rule != "all"}

@@ -96,7 +96,7 @@ def analysis_context(
         "power_notes": list(
             dict.fromkeys(row["note"] for row in power if row["kind"] and row["note"])
         ),
-        "settled": _settled(power, settings),
+        "settled": settled_designs(power, settings),
         "one_digit": 1,
         "flip_kinds": FLIP_KINDS,
         "single_seed": len(facts.seeds) == 1,
@@ -156,7 +156,7 @@ def _power_answers(power: Rows, settings: StatisticsSettings) -> Rows:
     ]
 
 
-def _settled(power: Rows, settings: StatisticsSettings) -> dict[str, Any] | None:
+def settled_designs(power: Rows, settings: StatisticsSettings) -> dict[str, Any] | None:
     """Which designs of one size find a change under every condition, by estimand and change.
 
     The size is the number of evaluations that most of the simulated designs share; None where no

@@ -1,13 +1,27 @@
 import numpy as np
 import pytest
+import yaml
 from scipy.stats import norm
 
+from goodhart_gap.analysis.analysis_document import settled_designs
 from goodhart_gap.analysis.clustered import estimate_difference
+from goodhart_gap.analysis.csv_tables import read_rows, write_csv
 from goodhart_gap.analysis.estimands import Pairs, estimand_named, pair_sums
+from goodhart_gap.analysis.outcomes import read_outcomes
 from goodhart_gap.analysis.power import SIMULATED, power_table, simulate_power
 from goodhart_gap.analysis.power_model import Components, estimate_components, simulate_changes
-from goodhart_gap.analysis.settings import Design
-from tests.unit.analysis.workshop import QUICK, evaluation, facts_about, random_outcomes, table_of
+from goodhart_gap.analysis.settings import Design, StatisticsSettings
+from goodhart_gap.evaluation.task_sets import read_task_set
+from tests.unit.analysis.workshop import (
+    QUICK,
+    RECORDS,
+    ROOT,
+    evaluation,
+    facts_about,
+    random_outcomes,
+    table_of,
+    write_record_outcomes,
+)
 
 OPTIONS = {"alpha": 0.05, "margin": 0.05, "simulations": 1200, "seed": 1}
 
@@ -128,3 +142,23 @@ def test_the_curve_agrees_with_the_simulated_designs():
 def test_simulation_is_repeatable():
     design = Design(tasks=40, runs=2)
     assert power(rate(), design, 0.05) == power(rate(), design, 0.05)
+
+
+def test_the_planned_experiment_follows_from_the_published_one(tmp_path):
+    """config/plan-n500.yaml has the shape that the power of published-n100 asks for."""
+    outcomes = read_outcomes(write_record_outcomes(RECORDS / "published-n100.csv", tmp_path, 5))
+    settings = StatisticsSettings()
+    write_csv(tmp_path / "power.csv", power_table(outcomes, facts_about(outcomes), settings))
+    settled = settled_designs(read_rows(tmp_path / "power.csv"), settings)
+    assert settled["evaluations"] == 500
+    answers = {(answer["label"], answer["change"]): answer for answer in settled["answers"]}
+    designs = [(row["tasks"], row["runs"]) for row in answers["understands", 0.05]["enough"]]
+    assert designs == [(100, 5), (500, 1)]
+    for label, change in answers:
+        if change == 0.03 or label.startswith(("DBDK", "dissociation")):
+            assert not answers[label, change]["enough"], label
+    plan = yaml.safe_load((ROOT / "config/plan-n500.yaml").read_text())["experiments"]["plan-n500"]
+    tasks = read_task_set(ROOT / f"config/tasks/{plan['tasks']}.yaml")
+    clusters = {task.template or task.id for task in tasks}
+    assert len(clusters) >= designs[0][0]
+    assert plan["runs"] == designs[0][1]
