@@ -10,6 +10,7 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 from goodhart_gap.config.load import load_config, task_file
 from goodhart_gap.config.schema import LiveExperiment, RecordedExperiment
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.models.settings import ModelSettings
 from goodhart_gap.models.shards import SHARD_PATTERN, block_shard_names, shard_names
 from goodhart_gap.provenance.code_digest import code_digest as digest_of_script
 
@@ -99,8 +100,8 @@ def experiment_of(wildcards):
 
 
 def model_settings(wildcards):
-    """JSON of ModelSettings; calibration is left out, since fetching does not depend on it."""
-    return model_of(wildcards).model_dump_json(exclude={"calibration", "profile", "sizes", "gpus"})
+    """JSON of ModelSettings; of the model's config, fetching depends on nothing else."""
+    return model_of(wildcards).model_dump_json(include=set(ModelSettings.model_fields))
 
 
 def calibration_settings(wildcards):
@@ -143,7 +144,7 @@ def block_shards(wildcards):
 def is_compressed(condition):
     """Whether a condition compresses anything, or reuses what is; the baseline does not."""
     settings = CONFIG.conditions[condition]
-    return settings.compress is not None or settings.reuse is not None
+    return settings.compresses or settings.reuse is not None
 
 
 def live_experiment(wildcards):

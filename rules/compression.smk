@@ -14,7 +14,7 @@ rule allocate:
     benchmark:
         "<benchmarks>/allocate/{model}/{condition}.jsonl"
     wildcard_constraints:
-        condition=COMPRESSED_CONDITIONS,
+        condition=UNIFORM_CONDITIONS,
     conda:
         "../environment.yaml"
     threads: 1

@@ -3,10 +3,18 @@
 import re
 from goodhart_gap.models.shards import BLOCK_SHARD_PATTERN
 
-# `base` is a folder beside the conditions, and is not one of them.
-COMPRESSED_CONDITIONS = (
-    "|".join(re.escape(name) for name, each in CONFIG.conditions.items() if each.compress) or "(?!)"
-)
+
+def named(kind):
+    """Regular expression of the conditions that have something of a kind, of none if none has.
+
+    `base` is a folder beside the conditions, and is not one of them.
+    """
+    names = [re.escape(name) for name, each in CONFIG.conditions.items() if getattr(each, kind)]
+    return "|".join(names) or "(?!)"
+
+
+UNIFORM_CONDITIONS = named("compress")
+COMPRESSED_CONDITIONS = named("compresses")
 
 # What transformers expects beside the weights; copied from the base.
 COMPANIONS = (

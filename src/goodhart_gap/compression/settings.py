@@ -26,14 +26,34 @@ class Protection(Settings):
     """Leave out modules whose name matches one of these shell patterns (`*.mlp.down_proj`)."""
 
 
+class Budget(Settings):
+    """A choice for each block, of least predicted loss under a budget of bits: exact knapsack."""
+
+    bits_per_parameter: float = Field(gt=0)
+    """Bits on disk for each parameter of the blocks, everything stored for them counted: scales,
+    factors, norms, what is left uncompressed, the shards' headers. Never exceeded."""
+
+    choices: tuple[str, ...] = Field(min_length=1)
+    """What a block may become: as in one of these conditions, each of which has `compress` and
+    leaves nothing out; or `base`, to stay as it is."""
+
+    loss: Literal["divergence", "error"] = "divergence"
+    """What is summed over blocks and minimised: the effect on the model's output distribution
+    (nats a token, measured with only that block compressed), or the share of the outputs of the
+    block's layers that is lost."""
+
+
 class ConditionSettings(Settings):
     """One experimental condition: nothing, or a compression of the whole model."""
 
     compress: MatrixSettings | None = None
     """How matrices are compressed; leave out for the uncompressed baseline."""
 
+    budget: Budget | None = None
+    """Instead of `compress`: how each block is compressed is chosen under a budget of bits."""
+
     reuse: str | dict[str, Literal["rest"] | tuple[int, ...]] | None = None
-    """Instead of `compress`: take the modules from another condition's compressed shards, and
+    """Instead of both: take the modules from another condition's compressed shards, and
     those that `protect` names from the base; nothing is compressed again. A condition's name, or a
     map of conditions (or `base`) to lists of blocks (counted from 0), of which one may get the
     `rest`."""
@@ -47,10 +67,13 @@ class ConditionSettings(Settings):
     @model_validator(mode="after")
     def _one_origin(self) -> "ConditionSettings":
         """A condition compresses, or reuses; no block comes from two conditions."""
+        given = [key for key in ("compress", "budget", "reuse") if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise ValueError(f"a condition has either {given[0]} or {given[1]}, not both")
+        if self.budget is not None and self.protect != Protection():
+            raise ValueError("a budget decides what is left out: it allows no protect")
         if self.reuse is None:
             return self
-        if self.compress is not None:
-            raise ValueError("a condition has either compress or reuse, not both")
         named: set[int] = set()
         for blocks in self.reused.values():
             twice = named & set(blocks or ())
@@ -60,6 +83,11 @@ class ConditionSettings(Settings):
         if not self.reused or [*self.reused.values()].count(None) > 1:
             raise ValueError("reuse names at least one condition, and one at most gets the rest")
         return self
+
+    @property
+    def compresses(self) -> bool:
+        """Whether it makes compressed shards of its own."""
+        return self.compress is not None or self.budget is not None
 
     @property
     def reused(self) -> dict[str, tuple[int, ...] | None]:

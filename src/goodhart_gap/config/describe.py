@@ -10,6 +10,10 @@ def describe_condition(settings: ConditionSettings) -> str:
     matrix = settings.compress
     if settings.reuse is not None:
         return _describe_reuse(settings)
+    if settings.budget is not None:
+        choices = ", ".join(settings.budget.choices)
+        bits = settings.budget.bits_per_parameter
+        return f"each block as in one of {choices}, chosen under {bits:g} bits a parameter"
     if matrix is None:
         return "the base model as it is"
     parts = [f"{matrix.method}, {matrix.bits} bit in groups of {matrix.group_size}"]

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from goodhart_gap.compression.reuse import BASE
-from goodhart_gap.compression.settings import ConditionSettings
+from goodhart_gap.compression.settings import ConditionSettings, Protection
 from goodhart_gap.settings import Settings
 
 
@@ -113,5 +113,20 @@ def reuse_mistakes(
             yield reused, "unknown condition; add it to conditions"
         elif conditions[reused].reuse is not None:
             yield reused, "it reuses others itself; name the condition that compresses"
-        elif conditions[reused].compress is None:
+        elif not conditions[reused].compresses:
             yield reused, "it compresses nothing; name a condition that has `compress`"
+
+
+def budget_mistakes(
+    settings: ConditionSettings, conditions: Mapping[str, ConditionSettings]
+) -> Iterator[tuple[str, str]]:
+    """Yield (choice, what is wrong with it) of a condition under a budget."""
+    for choice in settings.budget.choices if settings.budget else ():
+        if choice == BASE:
+            continue
+        if choice not in conditions:
+            yield choice, "unknown condition; add it to conditions"
+        elif conditions[choice].compress is None:
+            yield choice, "no choice under a budget; name a condition that has `compress`"
+        elif conditions[choice].protect != Protection():
+            yield choice, "leaves blocks out, so it is no choice for them; drop its `protect`"

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from goodhart_gap.compression.reuse import BASE
-from goodhart_gap.config.families import reuse_mistakes
+from goodhart_gap.config.families import budget_mistakes, reuse_mistakes
 from goodhart_gap.config.schema import Config, LiveExperiment, RecordedExperiment
 from goodhart_gap.errors import GoodhartError
 
@@ -148,6 +148,10 @@ def _check_reuse(config: Config, files: Sequence[str | Path]) -> None:
             )
             near = _did_you_mean(reused, config.conditions) if "unknown" in mistake else ""
             raise GoodhartError(f"{_where((*key, 'reuse'), files)} = '{reused}': {mistake}{near}.")
+        for choice, mistake in budget_mistakes(settings, config.conditions):
+            where = _where(("conditions", name, "budget", "choices"), files)
+            near = _did_you_mean(choice, config.conditions) if "unknown" in mistake else ""
+            raise GoodhartError(f"{where} = '{choice}': {mistake}{near}.")
 
 
 def _check_source(name: str, model: Any, files: Sequence[str | Path]) -> None:

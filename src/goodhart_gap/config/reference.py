@@ -53,6 +53,7 @@ def page_text() -> str:
         ("Conditions", "conditions.{name}", "ConditionSettings"),
         ("Compression of a matrix", "conditions.{name}.compress", "MatrixSettings"),
         ("Protection", "conditions.{name}.protect", "Protection"),
+        ("Budget", "conditions.{name}.budget", "Budget"),
         ("Families of conditions", "condition_families.{name}", "ConditionFamily"),
         ("Protection in a family", "condition_families.{name}.protect", "FamilyProtection"),
         ("Window", "condition_families.{name}.protect.window", "Window"),

@@ -33,6 +33,10 @@ class ModelConfig(ModelSettings):
     """Sizes of the model: what plan, preflight and the resources of jobs count with before its
     config.json has been fetched. Leave out for a model that fits a laptop."""
 
+    sensitivity_tokens: int = Field(default=512, gt=0)
+    """Held-out calibration tokens on which conditions under a budget measure what each block costs
+    the model's output: as many whole sequences as fit, at least one."""
+
     gpus: bool = False
     """Run forward passes (self-calibration, Hessians, sampling) on GPUs: their jobs then ask for as
     many as the model needs. Needs `sizes`."""

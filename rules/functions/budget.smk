@@ -1,0 +1,49 @@
+"""Input and params functions of conditions under a budget."""
+
+import json
+import re
+
+from goodhart_gap.compression.budgeted import BASE as AS_IT_IS
+
+BUDGETED = {name: each.budget for name, each in CONFIG.conditions.items() if each.budget}
+BUDGETED_CONDITIONS = "|".join(map(re.escape, BUDGETED)) or "(?!)"
+
+# What the sensitivity of a model is measured for: every choice of any budget.
+CANDIDATES = sorted(
+    {choice for budget in BUDGETED.values() for choice in budget.choices} - {AS_IT_IS}
+)
+
+
+def shards_of_candidates(wildcards):
+    """The compressed shards of every condition that a block may become like."""
+    return [
+        large(f"<results>/models/{wildcards.model}/{name}/{shard}.safetensors")
+        for name in CANDIDATES
+        for shard in block_shards(wildcards)
+    ]
+
+
+def base_block_shards(wildcards):
+    """The shards of the base that hold blocks."""
+    return [
+        large(f"<results>/models/{wildcards.model}/base/{shard}.safetensors")
+        for shard in block_shards(wildcards)
+    ]
+
+
+def sensitivity_tokens(wildcards):
+    """How many held-out tokens the sensitivity is measured on."""
+    return model_of(wildcards).sensitivity_tokens
+
+
+def budget_settings(wildcards):
+    """JSON of Budget."""
+    return BUDGETED[wildcards.condition].model_dump_json()
+
+
+def candidate_settings(wildcards):
+    """JSON of {choice: MatrixSettings}."""
+    choices = set(BUDGETED[wildcards.condition].choices) - {AS_IT_IS}
+    return json.dumps(
+        {name: CONFIG.conditions[name].compress.model_dump(mode="json") for name in sorted(choices)}
+    )
