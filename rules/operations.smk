@@ -13,15 +13,14 @@ LOGS = CONFIG.pathvars.get("logs", "logs")
 def check_storage():
     """End with a sentence where S3 cannot be used: while the graph is built it would be a traceback.
 
-    One request in a dry run; otherwise an object is written and removed.
+    One or two requests. Before the first job, an object is written and removed, too.
     """
     if not CONFIG.storage or not workflow.is_main_process:
         return
-    from goodhart_gap.operations.access import look_at_storage, try_storage
+    from goodhart_gap.operations.access import look_at_storage
 
     try:
-        attempt = look_at_storage if workflow.dryrun else try_storage
-        attempt(CONFIG.storage.prefix, CONFIG.storage.patience_s)
+        look_at_storage(CONFIG.storage.prefix, CONFIG.storage.patience_s)
     except GoodhartError as error:
         sys.exit(f"error: {error}")
 

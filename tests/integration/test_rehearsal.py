@@ -45,9 +45,7 @@ def thin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(folder, "qwen2", blocks=80, hidden=WIDTH)
 
 
-def test_faults_in_every_stage_change_nothing(
-    tmp_path: Path, thin: Path, s3: SeaweedFS, record_property: pytest.RecordProperty
-) -> None:
+def test_faults_in_every_stage_change_nothing(tmp_path: Path, thin: Path, s3: SeaweedFS) -> None:
     reason = why_not()
     if reason:
         pytest.skip(reason)
@@ -105,7 +103,6 @@ def test_scratch_disk_of_a_compress_job_is_as_planned(
     }
     config["conditions"] = {}
     workshop = RehearsalWorkshop(tmp_path / "w", model, config)
-    compressed = "results/models/qwen2-72b/large-4bit/blocks000-001.safetensors"
     target = f"s3://{BUCKET}/scratch/models/qwen2-72b/large-4bit/blocks000-001.safetensors"
     workshop.run("--until", "accumulate_hessians", "accumulate_passing_hessians", "allocate")
     plan = tmp_path / "plan.json"
@@ -116,7 +113,6 @@ def test_scratch_disk_of_a_compress_job_is_as_planned(
     predicted = {job["output"]: job["scratch_bytes"] for job in jobs}[target]
     with PeakOf(workshop.folder) as peak:
         workshop.run("--until", "compress_shard", "--cores", "1")
-    assert compressed
     assert peak.bytes == pytest.approx(predicted, rel=0.2)
 
 

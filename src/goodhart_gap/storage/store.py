@@ -65,6 +65,7 @@ class Store:
         self.bucket = address.netloc
         self._root = address.path.strip("/")
         self._patience_s = patience_s
+        self._is_bucket_there = False
         self._client = client if client is not None else self._patiently("", open_client)
 
     def key(self, name: str) -> str:
@@ -180,10 +181,11 @@ class Store:
             answer = self._client.head_object(Bucket=self.bucket, Key=self.key(name))
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if status in (403, 404):
+            if status in (403, 404) and not self._is_bucket_there:
                 # An answer to HEAD has no body, hence no reason; an answer to this has: it may be
                 # the bucket that is not there.
                 self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
+                self._is_bucket_there = True
             if status == 404:
                 return None
             raise
