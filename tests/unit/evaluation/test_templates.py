@@ -1,6 +1,9 @@
 """Generated tasks: answers derived again, none trivial, none answerable by an echo."""
 
+import ast
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from goodhart_gap.evaluation.tasks import (
 from goodhart_gap.evaluation.templates.all import TEMPLATES
 from goodhart_gap.evaluation.templates.base import generate
 from goodhart_gap.evaluation.validation import concepts_grader
+from tests.unit.evaluation import solvers
 from tests.unit.evaluation.solvers import SOLVERS, order_of
 
 VARIANTS = 5
@@ -34,6 +38,23 @@ def test_there_are_enough() -> None:
     assert categories.count("scheduling") >= 15
     assert len(TASKS) >= 500
     assert set(SOLVERS) == set(TEMPLATES)
+
+
+def test_the_other_path_shares_no_code() -> None:
+    tree = ast.parse(Path(solvers.__file__).read_text(encoding="utf-8"))
+    modules = {
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert modules
+    assert {name.split(".")[0] for name in modules} <= sys.stdlib_module_names
 
 
 def same(task: Task, derived: Any) -> bool:
