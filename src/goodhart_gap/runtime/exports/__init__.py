@@ -1,0 +1,1 @@
+"""Compressed checkpoints in the formats of other tools."""

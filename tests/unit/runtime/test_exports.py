@@ -1,0 +1,159 @@
+"""Exports compute what our runtime computes, loaded by the tools they are meant for."""
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from goodhart_gap.compression.assemble import shapes_of
+from goodhart_gap.compression.settings import MatrixSettings
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.files import read_json, write_json
+from goodhart_gap.runtime.exports.agreement import Agreement, check, compare
+from goodhart_gap.runtime.exports.compressed_tensors import Packed
+from goodhart_gap.runtime.exports.dense import export_dense, write_config
+from goodhart_gap.runtime.exports.gguf_file import export_gguf
+from goodhart_gap.runtime.exports.loading import load_export
+from goodhart_gap.runtime.load import load_model
+from tests.unit.conftest import Folders
+from tests.unit.runtime.checkpoints import FOUR_BITS, compress
+
+TOKENS = torch.arange(3, 43).reshape(2, 20)
+
+FAMILIES = ("llama", "qwen2", "mistral")
+
+
+class Checkpoint:
+    """A compressed checkpoint beside its base."""
+
+    def __init__(self, base: Path, settings: MatrixSettings, name: str) -> None:
+        self.base = base
+        self.folder = compress(base, base.parent / f"{base.name}-{name}", settings)
+        self.shards = [base / "embeddings.safetensors", *sorted(self.folder.glob("*.safetensors"))]
+        self.index = self.folder / "model.safetensors.index.json"
+        self.config = base / "config.json"
+        self.linears = list(shapes_of(read_json(base / "fingerprint.json")))
+
+    def ours(self) -> torch.nn.Module:
+        fingerprint = self.base / "fingerprint.json"
+        return load_model(self.config, fingerprint, self.shards, "float32", index=self.index)
+
+    def compressed_tensors(self, folder: Path) -> list[Path]:
+        packed = Packed(self.shards, self.index)
+        files = [folder / "model.safetensors", folder / "adapter_model.safetensors"]
+        packed.write_weights(files[0])
+        packed.write_adapter(files[1])
+        packed.write_adapter_config(folder / "adapter_config.json", self.linears)
+        write_config(self.config, folder / "config.json", packed.quantization_config(self.linears))
+        return files
+
+    def dense(self, folder: Path) -> list[Path]:
+        export_dense(self.shards, self.index, folder / "model.safetensors")
+        write_config(self.config, folder / "config.json")
+        return [folder / "model.safetensors"]
+
+    def gguf(self, folder: Path, config: Path | None = None) -> list[Path]:
+        path = folder / "model.gguf"
+        export_gguf(self.shards, self.index, config or self.config, self.base, path)
+        return [path]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(bases: Folders) -> "type[Checkpoint]":
+    @cache
+    def make(family: str) -> Checkpoint:
+        return Checkpoint(bases(family), FOUR_BITS, "exported")
+
+    return make  # type: ignore[return-value]
+
+
+def agreement(checkpoint: Checkpoint, format: str, files: list[Path]) -> Agreement:
+    return compare(checkpoint.ours(), load_export(format, files), TOKENS, format)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_dense(family: str, checkpoint: type[Checkpoint], tmp_path: Path) -> None:
+    own = checkpoint(family)
+    found = agreement(own, "dense", own.dense(tmp_path))
+    assert found.rms_difference == 0
+    assert found.greedy_equal
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_compressed_tensors(family: str, checkpoint: type[Checkpoint], tmp_path: Path) -> None:
+    own = checkpoint(family)
+    found = agreement(own, "compressed-tensors", own.compressed_tensors(tmp_path))
+    # The tiny base is float32, so nothing is rounded on the way.
+    assert found.rms_difference < 1e-4
+    assert found.greedy_equal
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"bits": 8, "group_size": 16, "rank": 0},
+        {"bits": 2, "group_size": 32, "rank": 4, "factor_bits": 16},
+        {"bits": 3, "group_size": 32, "rank": 20},
+    ],
+)
+def test_compressed_tensors_of_other_widths(settings: dict, bases: Folders, tmp_path: Path) -> None:
+    kind = MatrixSettings.model_validate(settings)
+    own = Checkpoint(bases("llama"), kind, tmp_path.name)
+    found = agreement(own, "compressed-tensors", own.compressed_tensors(tmp_path))
+    assert found.rms_difference < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"symmetric": True, "group_size": 32}, "symmetric"),
+        ({"hadamard": True, "group_size": 32}, "hadamard"),
+        ({"group_size": 24}, "narrower"),
+        ({"codebook": "e8", "hadamard": True, "bits": 2}, "codebook e8"),
+    ],
+)
+def test_what_has_no_counterpart_is_refused(
+    settings: dict, reason: str, bases: Folders, tmp_path: Path
+) -> None:
+    kind = MatrixSettings.model_validate({"rank": 0, **settings})
+    own = Checkpoint(bases("llama"), kind, tmp_path.name)
+    with pytest.raises(GoodhartError, match=f"{reason}.* no counterpart"):
+        Packed(own.shards, own.index)
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2"])
+def test_gguf(family: str, checkpoint: type[Checkpoint], tmp_path: Path) -> None:
+    own = checkpoint(family)
+    found = agreement(own, "gguf", own.gguf(tmp_path))
+    # The tiny base is float32, and the file's weights are bfloat16.
+    assert found.rms_difference < 0.02
+
+
+def test_gguf_refuses_a_window(checkpoint: type[Checkpoint], tmp_path: Path) -> None:
+    with pytest.raises(GoodhartError, match="sliding_window 16"):
+        checkpoint("mistral").gguf(tmp_path)
+
+
+def test_gguf_of_mistral_without_a_window(checkpoint: type[Checkpoint], tmp_path: Path) -> None:
+    own = checkpoint("mistral")
+    config = tmp_path / "config.json"
+    write_json(config, read_json(own.config) | {"sliding_window": None})
+    theirs = load_export("gguf", own.gguf(tmp_path, config))
+    ours = own.ours()
+    short = TOKENS[:, :12]  # within the window that ours has
+    assert compare(ours, theirs, short, "gguf").rms_difference < 0.02
+
+
+def test_an_export_that_differs_is_refused() -> None:
+    far = Agreement("dense", 1, 0.5, 1.0, 1.0, True, 1e-4)
+    with pytest.raises(GoodhartError, match=r"differ from our runtime's by 0\.5"):
+        check(far, "exports/dense")
+    check(Agreement("dense", 1, 0.0, 0.0, 1.0, True, 1e-4), "exports/dense")
+
+
+def test_the_libraries_are_there() -> None:
+    """They are in the development lock, so that the tests above can never be passed over."""
+    assert importlib.util.find_spec("peft")
+    assert importlib.util.find_spec("compressed_tensors")
