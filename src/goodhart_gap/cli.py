@@ -157,7 +157,7 @@ def _adopt(arguments: argparse.Namespace) -> int:
     for job, found in adoption.stale:
         print(f"stale: {job.rule} {job.outputs[0].path}: {'; '.join(found)}")
     if not arguments.dry_run:
-        adopt(adoption, chain, arguments.options)
+        adopt(adoption, graph, chain, arguments.options)
     print(
         f"{len(adoption.adopted)} jobs are up to date, {len(adoption.stale)} are stale, "
         f"{len(adoption.absent)} have no results here",

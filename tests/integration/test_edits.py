@@ -85,7 +85,8 @@ def reclone(workshop: Workshop) -> None:
     workshop.command()
     options = ["--configfile", "tiny.yaml"]
     chain = read_chain(Path("results"))
-    adopt(judge(read_graph(options), chain), chain, options)
+    graph = read_graph(options)
+    adopt(judge(graph, chain), graph, chain, options)
 
 
 TASKS = "config/tasks/original-20.yaml"

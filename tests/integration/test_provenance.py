@@ -59,9 +59,10 @@ def cloned(
 def adopt_results(*options: str) -> list[tuple[str, list[str]]]:
     """Adopt the results of the current folder; return the stale rules and why."""
     chain = read_chain(Path("results"))
-    judged = judge(read_graph([*OPTIONS, *options]), chain)
+    graph = read_graph([*OPTIONS, *options])
+    judged = judge(graph, chain)
     assert not judged.absent
-    adopt(judged, chain, [*OPTIONS, *options])
+    adopt(judged, graph, chain, [*OPTIONS, *options])
     return [(job.rule, found) for job, found in judged.stale]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from goodhart_gap.provenance.chain import Chain
 from goodhart_gap.provenance.graph import Graph, GraphJob, record_decisions
 from goodhart_gap.provenance.manifest import logical_path
-from goodhart_gap.provenance.remote import RemoteFiles, compare
+from goodhart_gap.provenance.remote import RemoteFiles, compare, remember_time
 from goodhart_gap.provenance.staleness import Hashes, differences
 from goodhart_gap.storage.store import PATIENCE_S, Store
 
@@ -82,22 +82,48 @@ def _remote_differences(job: GraphJob, remote: RemoteFiles) -> list[str]:
     return [f"{path} {remote.other[path]}" for path in paths if path in remote.other]
 
 
-def adopt(adoption: Adoption, chain: Chain, options: Sequence[str]) -> None:
+def adopt(adoption: Adoption, graph: Graph, chain: Chain, options: Sequence[str]) -> None:
     """Put a judgement into effect: modification times, then Snakemake's metadata."""
     times: dict[str, tuple[float, float]] = {}
+    modified = modification_times(adoption, graph, chain)
     for job in adoption.adopted:
         for output in job.outputs:
-            entry = chain.entries[logical_path(Path(output.path))]
+            path = logical_path(Path(output.path))
+            entry = chain.entries[path]
             started = datetime.fromisoformat(entry.manifest.run.started).timestamp()
             times[output.path] = (started, started + entry.manifest.run.seconds)
             if entry.file.is_file():
-                modified = entry.manifest.output.modified_ns
-                os.utime(entry.file, ns=(modified, modified))
+                os.utime(entry.file, ns=(modified[path], modified[path]))
+            elif output.remote and modified[path] != entry.manifest.output.modified_ns:
+                remember_time(entry.file, entry.manifest.output.sha256, modified[path])
         _age_sources(job, chain)
     reasons = {
         output.path: "; ".join(found) for job, found in adoption.stale for output in job.outputs
     }
     record_decisions(times, reasons, options)
+
+
+def modification_times(adoption: Adoption, graph: Graph, chain: Chain) -> dict[str, int]:
+    """Return when each adopted artifact was modified (ns since 1970), by logical path.
+
+    That is what its manifest says, unless it was made again, with the same bytes, after something
+    that was made from it: then it gets the earlier time of that, so that no clock calls stale what
+    is true.
+    """
+    adopted = {job.id for job in adoption.adopted}
+    times: dict[str, int] = {}
+    limits: dict[str, int] = {}
+    for job in reversed(list(graph.in_order())):
+        if job.id not in adopted:
+            continue
+        outputs = [logical_path(Path(output.path)) for output in job.outputs]
+        for path in outputs:
+            recorded = chain.entries[path].manifest.output.modified_ns
+            times[path] = min(recorded, limits.get(path, recorded))
+        oldest = min(times[path] for path in outputs)
+        for path in {logical_path(Path(name)) for name in job.inputs}:
+            limits[path] = min(oldest, limits.get(path, oldest))
+    return times
 
 
 def _age_sources(job: GraphJob, chain: Chain) -> None:

@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,23 @@ class Graph(BaseModel):
 
     jobs: list[GraphJob]
     config: dict[str, Any] = Field(default_factory=dict)
+
+    def in_order(self) -> Iterator[GraphJob]:
+        """Yield jobs after all they need."""
+        jobs = {job.id: job for job in self.jobs}
+        done: set[int] = set()
+        for first in jobs:
+            stack = [first]
+            while stack:
+                number = stack[-1]
+                waiting = [n for n in jobs[number].needs if n in jobs and n not in done]
+                if waiting and number not in done:
+                    stack.extend(waiting)
+                    continue
+                stack.pop()
+                if number not in done:
+                    done.add(number)
+                    yield jobs[number]
 
 
 def read_graph(options: Sequence[str]) -> Graph:

@@ -10,7 +10,6 @@ Seconds of a job are predicted, in this order, from
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -100,7 +99,7 @@ def make_plan(graph: Graph, chain: Chain, settings: PlanSettings, results: Path)
     sizes = _output_sizes(graph, chain, works)
     plan = Plan(jobs_in_graph=len(graph.jobs))
     ends: dict[int, float] = {}
-    for job in _in_order(graph):
+    for job in graph.in_order():
         start = max((ends.get(need, 0.0) for need in job.needs), default=0.0)
         ends[job.id] = start
         if not job.runs:
@@ -113,24 +112,6 @@ def make_plan(graph: Graph, chain: Chain, settings: PlanSettings, results: Path)
         plan.jobs.append(replace(planned, scratch_bytes=scratch))
     plan.longest_chain_seconds = max(ends.values(), default=0.0)
     return plan
-
-
-def _in_order(graph: Graph) -> Iterable[GraphJob]:
-    """Yield jobs after all they need."""
-    jobs = {job.id: job for job in graph.jobs}
-    done: set[int] = set()
-    for first in jobs:
-        stack = [first]
-        while stack:
-            number = stack[-1]
-            waiting = [n for n in jobs[number].needs if n in jobs and n not in done]
-            if waiting and number not in done:
-                stack.extend(waiting)
-                continue
-            stack.pop()
-            if number not in done:
-                done.add(number)
-                yield jobs[number]
 
 
 def _devices(job: GraphJob) -> tuple[int, int]:

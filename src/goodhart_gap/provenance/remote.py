@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from goodhart_gap.files import read_json, write_json
 from goodhart_gap.provenance.chain import Entry
 from goodhart_gap.provenance.manifest import OutputRecord
 from goodhart_gap.storage.store import AT_ONCE, Remote, Store
+
+TIME_SUFFIX = ".adopted.json"
+"""What `.{artifact}` adds to its name for the time that `adopt` has given it."""
 
 
 @dataclass
@@ -63,3 +68,21 @@ def _read_all(store: Store, entries: Mapping[str, Entry], found: RemoteFiles) ->
                 found.other[entry.path] = (
                     f"its bytes changed on S3 (sha256 {digest[:12]}, recorded {recorded[:12]})"
                 )
+
+
+def remember_time(file: Path, sha256: str, modified_ns: int) -> None:
+    """Give the artifact on S3 that belongs at `file` another time than its manifest says."""
+    write_json(_note(file), {"sha256": sha256, "modified_ns": modified_ns})
+
+
+def modified_ns(file: Path, record: OutputRecord) -> int:
+    """Return when the artifact on S3 that belongs at `file` was modified (ns since 1970)."""
+    try:
+        note = read_json(_note(file))
+    except FileNotFoundError:
+        return record.modified_ns
+    return int(note["modified_ns"]) if note["sha256"] == record.sha256 else record.modified_ns
+
+
+def _note(file: Path) -> Path:
+    return file.with_name(f".{file.name}{TIME_SUFFIX}")

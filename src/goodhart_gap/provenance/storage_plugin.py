@@ -26,6 +26,7 @@ from snakemake_storage_plugin_s3 import StorageProvider as S3Provider
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.provenance.manifest import SUFFIX, OutputRecord, manifest_path, read_manifest
+from goodhart_gap.provenance.remote import modified_ns
 from goodhart_gap.storage.store import PATIENCE_S, Remote, Store, open_resource
 
 NAME = "snakemake_storage_plugin_goodhart"
@@ -111,7 +112,7 @@ class StorageObject(S3Object):
             whole = self._is_whole(found.size_bytes, record, name)
             cache.exists_in_storage[key] = whole
             cache.size[key] = found.size_bytes
-            modified_s = record.modified_ns / 1e9 if record else found.modified_s
+            modified_s = modified_ns(Path(key), record) / 1e9 if record else found.modified_s
             cache.mtime[key] = Mtime(storage=modified_s)
             if whole:
                 self.provider.seen[name] = found
@@ -127,7 +128,9 @@ class StorageObject(S3Object):
     def mtime(self) -> float:
         """Return when its job had made it (s since 1970); without a manifest, what S3 says."""
         record = self._record(self.local_path())
-        return record.modified_ns / 1e9 if record else self._look().modified_s
+        if record is None:
+            return self._look().modified_s
+        return modified_ns(self.local_path(), record) / 1e9
 
     def size(self) -> int:
         """Return its size in bytes."""
@@ -141,7 +144,8 @@ class StorageObject(S3Object):
         path = self.local_path()
         _in_a_sentence(lambda: self.provider.store.download(self.name, path, expected))
         if record is not None:
-            os.utime(path, ns=(record.modified_ns, record.modified_ns))
+            time_ns = modified_ns(path, record)
+            os.utime(path, ns=(time_ns, time_ns))
 
     def store_object(self) -> None:
         """Upload it, checked, then its manifest."""

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from goodhart_gap.cli import main
-from goodhart_gap.provenance.adopt import judge
+from goodhart_gap.provenance.adopt import judge, modification_times
 from goodhart_gap.provenance.chain import read_chain
 from goodhart_gap.provenance.code_digest import code_parts
 from goodhart_gap.provenance.graph import Graph, read_graph
+from goodhart_gap.provenance.manifest import write_manifest
+from goodhart_gap.provenance.remote import modified_ns, remember_time
 from goodhart_gap.provenance.staleness import changes, flags
 
 
@@ -140,3 +142,29 @@ def test_changes_name_the_key():
 def test_flags_hold_their_values():
     words = ["--a", "1", "2", "--b", json.dumps({"x": 1}), "--c=3", "--d"]
     assert flags(words) == {"--a": ("1", "2"), "--b": ('{"x": 1}',), "--c": ("3",), "--d": ()}
+
+
+def test_what_was_made_again_alike_is_not_newer_than_what_was_made_from_it(clone, graph):
+    path = "results/tasks.txt"
+    manifest = read_chain(Path("results")).entries[path].manifest
+    later = manifest.output.modified_ns + 10**12
+    again = manifest.output.model_copy(update={"modified_ns": later})
+    write_manifest(manifest.model_copy(update={"outputs": [again]}))
+    chain = read_chain(Path("results"))
+    judged = judge(graph, chain)
+    assert judged.stale == []
+    times = modification_times(judged, graph, chain)
+    readers = [job for job in graph.jobs if path in job.inputs]
+    assert times[path] == min(times[o.path] for job in readers for o in job.outputs) < later
+    others = {name: chain.entries[name].manifest.output.modified_ns for name in times}
+    assert {name for name in times if times[name] != others[name]} == {path}
+
+
+def test_the_time_of_an_object_on_s3_can_be_another_than_its_manifest_says(clone):
+    record = read_chain(Path("results")).entries["results/tasks.txt"].manifest.output
+    file = Path("results/tasks.txt")
+    assert modified_ns(file, record) == record.modified_ns
+    remember_time(file, record.sha256, 17)
+    assert modified_ns(file, record) == 17
+    other = record.model_copy(update={"sha256": "0" * 64})
+    assert modified_ns(file, other) == record.modified_ns
