@@ -75,12 +75,12 @@ def sampling_threads(wildcards):
     return experiment_of(wildcards).sampling.threads
 
 
-def chunk_of_run(wildcards):
-    """The responses file that holds {run}."""
+def chunk_of_run(wildcards, kind="responses"):
+    """The responses file that holds {run}, or the verdicts on it."""
     experiment = experiment_of(wildcards)
     first = int(wildcards.run) // experiment.runs_per_job * experiment.runs_per_job
     last = min(first + experiment.runs_per_job, experiment.runs) - 1
-    folder = f"<results>/{wildcards.experiment}/responses/{wildcards.condition}"
+    folder = f"<results>/{wildcards.experiment}/{kind}/{wildcards.condition}"
     return f"{folder}/seed{wildcards.seed}/runs{first}-{last}.jsonl"
 
 
@@ -133,7 +133,7 @@ def verdicts_of_run(wildcards):
     """The verdicts on the chunk that holds {run}, where a judge reads explanations."""
     if judge_of(wildcards) is None:
         return []
-    return chunk_of_run(wildcards).replace("/responses/", "/verdicts/")
+    return chunk_of_run(wildcards, "verdicts")
 
 
 def gold_verdicts(wildcards):
