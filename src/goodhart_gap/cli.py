@@ -5,6 +5,7 @@ goodhart-gap trace results/smollm2-n100/ANALYSIS.md "DBDK"
 goodhart-gap adopt results
 goodhart-gap plan
 goodhart-gap preflight
+goodhart-gap pod create config/pods/qwen2-72b-n100.yaml
 goodhart-gap export smollm2-n100 crate
 goodhart-gap mirror results s3://bucket/prefix
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import write_json, write_text
 from goodhart_gap.operations.demands import demands_of
+from goodhart_gap.operations.pods.command import add_pod_verbs
 from goodhart_gap.operations.preflight import preflight
 from goodhart_gap.provenance.adopt import adopt, judge
 from goodhart_gap.provenance.chain import read_chain
@@ -93,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--elsewhere", action="store_true", help="jobs run on other machines")
     verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
     verb.set_defaults(run=_preflight)
+
+    add_pod_verbs(verbs)
 
     verb = verbs.add_parser("export", help="pack an experiment as a Workflow Run RO-Crate")
     verb.add_argument("experiment", help="name of the experiment")

@@ -71,7 +71,9 @@ def demands_of(
         local, remote = (local, remote + size) if far else (local + size, remote)
         need = need_of(job.rule, job.wildcards, config, settings)
         if need is not None and config.get("storage"):
-            at_once = min(counts[job.rule], max(1, cores // max(1, job.threads)))
+            # Jobs on GPUs wait for each other: a machine has as many as the greediest asks for.
+            fitting = 1 if need.gpus else max(1, cores // max(1, job.threads))
+            at_once = min(counts[job.rule], fitting)
             held = at_once * need.scratch_bytes
             scratch[job.rule] = max(scratch.get(job.rule, 0), held)
         if need is not None and need.gpus and need.gpu_bytes > (gpu.bytes if gpu else 0):

@@ -1,0 +1,1 @@
+"""Rented machines: create a RunPod pod, run the workflow on it, follow it, stop it."""

@@ -1,0 +1,223 @@
+"""Create a pod that fits the plan, follow it, stop it.
+
+Nothing that finished is ever only on the pod: large files go to S3 as they are made, all others at
+the end of each stage. So a pod may be stopped, or die, at any time, and another one goes on.
+"""
+
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.files import read_json
+from goodhart_gap.operations.demands import Demands
+from goodhart_gap.operations.pods.api import NotToBeHadError, Pod, PodApi
+from goodhart_gap.operations.pods.report import END, LOG
+from goodhart_gap.operations.pods.settings import PodSettings
+from goodhart_gap.operations.pods.start import COMMAND, VARIABLE, encoded, start_script
+from goodhart_gap.provenance.redaction import redact
+from goodhart_gap.storage.store import Store
+
+PASSED_ON = (
+    "HF_TOKEN",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL",
+    "AWS_DEFAULT_REGION",
+    "SNAKEMAKE_STORAGE_S3_ACCESS_KEY",
+    "SNAKEMAKE_STORAGE_S3_SECRET_KEY",
+)
+"""Variables of this environment (or .env) that the pod gets. RunPod gives it a key of its own."""
+
+SOFTWARE_BYTES = 2.5e10
+"""Virtual environment with CUDA libraries, caches, logs."""
+
+LOOK_S = 10.0
+SILENT_TRIES = 30
+"""How often in a row the API may fail before the launcher gives up following."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the plan says about a run."""
+
+    demands: Demands
+    hours: float
+    """At least, with the GPUs of the pod."""
+
+
+def create(
+    settings: PodSettings,
+    predicted: Predicted,
+    api: PodApi,
+    say: Callable[[str], None] = print,
+) -> Pod:
+    """Create the pod on the first GPU type that is to be had within the cap; return it.
+
+    Raises GoodhartError when a pod of that name exists, a variable cannot be passed on, or no type
+    will do; the reason for each type is in the message.
+    """
+    there = api.named(settings.name)
+    if there is not None:
+        raise GoodhartError(
+            f"{settings.name}: there is a pod of this name ({there.status}); follow it with "
+            f"`goodhart-gap pod watch`, or delete it with `goodhart-gap pod delete "
+            f"{settings.name}`."
+        )
+    environment = _environment()
+    demands = predicted.demands
+    count = settings.gpu_count or (demands.gpus.count if demands.gpus else 1)
+    volume_bytes = demands.results_bytes + demands.scratch_bytes + SOFTWARE_BYTES
+    volume_gb = math.ceil(1.2 * volume_bytes / 1e9)
+    reasons = []
+    for gpu in settings.gpus:
+        price = api.price(gpu, count)
+        if price is None or price <= 0:
+            reasons.append(f"{gpu}: not to be had")
+            continue
+        hours = settings.dollars_cap / price
+        if predicted.hours > hours:
+            reasons.append(
+                f"{gpu}: at {price:.2f} dollars an hour the cap lasts {hours:.1f} h, and the plan "
+                f"needs {predicted.hours:.1f} h"
+            )
+            continue
+        script = start_script(settings, count, seconds=int(3600 * hours))
+        try:
+            api.create(
+                name=settings.name,
+                image_name=settings.image,
+                gpu_type_id=gpu,
+                gpu_count=count,
+                cloud_type=settings.cloud,
+                volume_in_gb=volume_gb,
+                container_disk_in_gb=settings.container_disk_gb,
+                volume_mount_path=settings.volume_path,
+                min_vcpu_count=settings.vcpus,
+                min_memory_in_gb=settings.memory_gb,
+                docker_args=COMMAND,
+                env=environment | {VARIABLE: encoded(script)},
+            )
+        except NotToBeHadError:
+            reasons.append(f"{gpu}: none is free")
+            continue
+        say(
+            f"{settings.name}: {count} x {gpu}, volume of {volume_gb} GB, {price:.2f} dollars an "
+            f"hour, stops after {hours:.1f} h ({settings.dollars_cap:.2f} dollars)"
+        )
+        pod = api.named(settings.name)
+        if pod is None:
+            raise GoodhartError(f"{settings.name}: RunPod made the pod and does not list it.")
+        return pod
+    raise GoodhartError(f"{settings.name}: no GPU type will do: {'; '.join(reasons)}.")
+
+
+def watch(
+    settings: PodSettings,
+    api: PodApi,
+    say: Callable[[str], None] = print,
+    look_s: float = LOOK_S,
+) -> int:
+    """Follow a pod's log until its run ends; stop it then; return the run's exit status.
+
+    Stops it, too, when its cap is spent. Raises GoodhartError when it is gone without an end.
+    """
+    store = Store(settings.prefix)
+    shown = failures = 0
+    while True:
+        try:
+            pod = api.named(settings.name)
+            failures = 0
+        except GoodhartError as error:
+            failures += 1
+            if failures > SILENT_TRIES:
+                raise
+            print(f"{error} Trying again.", file=sys.stderr)
+            time.sleep(look_s)
+            continue
+        code = _end(store)
+        shown = _show(store, shown, say)
+        if code is not None:
+            if pod is not None and pod.status == "RUNNING":
+                api.stop(pod)
+            say(f"{settings.name}: ended with status {code}")
+            return code
+        if pod is None or pod.status != "RUNNING":
+            state = "gone" if pod is None else pod.status
+            raise GoodhartError(
+                f"{settings.name}: the pod is {state} and its run has not ended; what it finished "
+                f"is at {settings.prefix}; create it again to go on."
+            )
+        spent = pod.dollars_per_hour * pod.uptime_s / 3600
+        if spent >= settings.dollars_cap:
+            api.stop(pod)
+            raise GoodhartError(
+                f"{settings.name}: stopped after {spent:.2f} dollars (dollars_cap = "
+                f"{settings.dollars_cap:.2f}); what it finished is at {settings.prefix}; raise the "
+                "cap and create it again to go on."
+            )
+        time.sleep(look_s)
+
+
+def forget_end(settings: PodSettings) -> None:
+    """Remove what an earlier pod of this prefix said about its end."""
+    store = Store(settings.prefix)
+    for name in (END, LOG):
+        if store.look(name) is not None:
+            store.remove(name)
+
+
+def pods_text(pods: list[Pod]) -> str:
+    """Return a line for each pod."""
+    return "\n".join(
+        f"{pod.name}: {pod.status}, {pod.gpu_count} x {pod.gpu}, "
+        f"{pod.dollars_per_hour:.2f} dollars an hour, up {pod.uptime_s / 3600:.1f} h, "
+        f"{pod.dollars_per_hour * pod.uptime_s / 3600:.2f} dollars"
+        for pod in pods
+    )
+
+
+def find(name: str, api: PodApi) -> Pod:
+    """Return the pod of this name. Raises GoodhartError when there is none."""
+    pod = api.named(name)
+    if pod is None:
+        names = ", ".join(sorted(each.name for each in api.pods())) or "none"
+        raise GoodhartError(f"{name}: there is no such pod; there are: {names}.")
+    return pod
+
+
+def _environment() -> dict[str, str]:
+    found = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    for name, value in found.items():
+        if any(sign in value for sign in '"\\\n'):
+            raise GoodhartError(
+                f"{name}: holds a quote, a backslash or a line break, which RunPod's library "
+                "cannot pass on; use other credentials."
+            )
+    return found
+
+
+def _end(store: Store) -> int | None:
+    if store.look(END) is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        store.download(END, Path(folder, "end.json"))
+        return int(read_json(Path(folder, "end.json"))["code"])
+
+
+def _show(store: Store, shown: int, say: Callable[[str], None]) -> int:
+    """Print what is new of the log; return how many characters have been shown."""
+    if store.look(LOG) is None:
+        return shown
+    with tempfile.TemporaryDirectory() as folder:
+        store.download(LOG, Path(folder, "log"))
+        text = Path(folder, "log").read_text(errors="replace")
+    if len(text) > shown:
+        say(redact(text[shown:]).rstrip("\n"))
+    return max(shown, len(text))
