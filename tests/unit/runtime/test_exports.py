@@ -42,10 +42,12 @@ class Checkpoint:
 
     def compressed_tensors(self, folder: Path) -> list[Path]:
         packed = Packed(self.shards, self.index)
-        files = [folder / "model.safetensors", folder / "adapter_model.safetensors"]
+        adapter = folder / "adapter"
+        adapter.mkdir()
+        files = [folder / "model.safetensors", adapter / "adapter_model.safetensors"]
         packed.write_weights(files[0])
         packed.write_adapter(files[1])
-        packed.write_adapter_config(folder / "adapter_config.json", self.linears)
+        packed.write_adapter_config(adapter / "adapter_config.json", self.linears)
         write_config(self.config, folder / "config.json", packed.quantization_config(self.linears))
         return files
 

@@ -5,6 +5,9 @@ from the least significant bit on, as ours do, rows padded to 32 bits; our code 
 stand for the integers c - 2^(b-1) and z - 2^(b-1). Zero points are packed along the rows of the
 matrix. Only evenly spaced grids with zero points have a counterpart there: no vector codebook, no
 rotation, and no symmetric grid (whose centre lies between two integers).
+
+The adapter lies in a folder of its own: transformers loads one that it finds beside the weights by
+itself.
 """
 
 from collections import Counter
@@ -118,7 +121,8 @@ class Packed:
                 for name in (name for name in shard.plain if name in wanted):
                     yield name, shard.read(name)
                 for module in self._modules_of(shard, wanted):
-                    for name, tensor in packed_tensors(shard.parts(module), self.records[module]):
+                    parts, record = shard.parts(module), self.records[module]
+                    for name, tensor in packed_tensors(parts, record, shard.dtype):
                         yield f"{module}.{name}", tensor
 
     def _factors(self) -> Iterator[tuple[str, torch.Tensor]]:
@@ -139,11 +143,16 @@ class Packed:
         return (module for module in shard.modules if f"{module}.weight" in wanted)
 
 
-def packed_tensors(parts: stored.Parts, record: ModuleRecord) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the tensors compressed-tensors stores for a weight, by its names."""
+def packed_tensors(
+    parts: stored.Parts, record: ModuleRecord, dtype: torch.dtype
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the tensors compressed-tensors stores for a weight, by its names.
+
+    It computes weights in the number format of the scales: `dtype`, that of the base.
+    """
     bits, scales = record.settings.bits, parts["scales"]
     yield "weight_packed", _words(parts["codes"])
-    yield "weight_scale", scales
+    yield "weight_scale", scales.to(dtype)
     zeros = unpack(parts["zeros"], bits, scales.shape[1])
     yield "weight_zero_point", _words(pack(zeros.T, bits)).T.contiguous()
     yield "weight_shape", torch.tensor(record.shape, dtype=torch.int64)

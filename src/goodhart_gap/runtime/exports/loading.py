@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, CompressedTensorsConfig
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.tensor_files import read_header
@@ -30,7 +30,10 @@ def load_export(format: str, files: Sequence[Path], dtype: torch.dtype = torch.f
         raise GoodhartError(
             f"format {format}: {error.name} is missing; pip install 'goodhart-gap[exports]'."
         ) from error
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    # Left packed, zero points do not load: compressed-tensors 0.20 tells transformers their shape
+    # as if they were not packed (its `compress` on the meta device). Unpacked on loading, they do.
+    unpacked = CompressedTensorsConfig(dequantize=True)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, quantization_config=unpacked)
     adapter = next((path for path in files if path.name == ADAPTER), None)
     if adapter is None or not read_header(adapter).tensors:
         return model
