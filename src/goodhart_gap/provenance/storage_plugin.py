@@ -12,14 +12,15 @@ Registered by rules/common.smk when `storage:` is configured. What differs from 
 - No bucket is made or removed.
 """
 
+import math
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from snakemake_interface_common.exceptions import WorkflowError
-from snakemake_interface_storage_plugins.io import Mtime
 from snakemake_interface_storage_plugins.settings import StorageProviderSettingsBase
 from snakemake_storage_plugin_s3 import StorageObject as S3Object
 from snakemake_storage_plugin_s3 import StorageProvider as S3Provider
@@ -31,6 +32,9 @@ from goodhart_gap.storage.store import PATIENCE_S, Remote, Store, open_resource
 
 NAME = "snakemake_storage_plugin_goodhart"
 """What Snakemake would call a package that is this plugin."""
+
+FRESH_S = 1.0
+"""How long an object that was not listed counts as absent without asking again."""
 
 _T = TypeVar("_T")
 
@@ -52,17 +56,28 @@ class StorageProvider(S3Provider):
         self.store = _in_a_sentence(
             lambda: Store(self.settings.prefix, self.settings.patience_s, self.s3c.meta.client)
         )
-        # Snakemake asks for the same objects again and again while it runs.
-        self.seen: dict[str, Remote] = {}
+        self._seen: dict[str, Remote] = {}
+        self._listed: dict[str, float] = {}
 
     def look(self, name: str) -> Remote | None:
-        """Return what the server says of an object, asking only until it has been there once."""
-        if name not in self.seen:
-            found = _in_a_sentence(lambda: self.store.look(name))
-            if found is None:
-                return None
-            self.seen[name] = found
-        return self.seen[name]
+        """Return what the server says of an object; None if there is none.
+
+        Snakemake asks for one object after the other, and for the same ones again while it runs:
+        what has been there once is not asked for again, and all objects of a model are asked for
+        together, at most once in `FRESH_S`.
+        """
+        folder = "/".join(name.split("/")[:2])
+        age_s = time.monotonic() - self._listed.get(folder, -math.inf)
+        if name not in self._seen and age_s > FRESH_S:
+            self._seen |= _in_a_sentence(lambda: self.store.list(folder))
+            self._listed[folder] = time.monotonic()
+        return self._seen.get(name)
+
+    def saw(self, name: str, remote: Remote | None) -> None:
+        """Remember an object that was uploaded here, or (None) removed."""
+        self._seen.pop(name, None)
+        if remote is not None:
+            self._seen[name] = remote
 
 
 class StorageObject(S3Object):
@@ -93,37 +108,29 @@ class StorageObject(S3Object):
         """Return the key of this object (or of another one) in Snakemake's cache."""
         return str(Path(self.provider.settings.results, local_suffix or self.name))
 
-    def get_inventory_parent(self) -> str:
-        """Return what one listing covers: the folder of a model."""
-        return self.cache_key("/".join(self.name.split("/")[:2]) + "/")
+    def get_inventory_parent(self) -> None:
+        """Return None: Snakemake's own inventory, which few files reach, is not used."""
 
     async def inventory(self, cache: Any) -> None:
-        """List all objects of the model, once."""
-        parent = self.get_inventory_parent()
-        if parent in cache.exists_in_storage.has_inventory:
-            return
-        folder = "/".join(self.name.split("/")[:2])
-        listed = _in_a_sentence(lambda: self.provider.store.list(folder))
-        for name, found in listed.items():
-            if name.endswith(SUFFIX):
-                continue
-            key = self.cache_key(name)
-            record = self._record(Path(key))
-            whole = self._is_whole(found.size_bytes, record, name)
-            cache.exists_in_storage[key] = whole
-            cache.size[key] = found.size_bytes
-            modified_s = modified_ns(Path(key), record) / 1e9 if record else found.modified_s
-            cache.mtime[key] = Mtime(storage=modified_s)
-            if whole:
-                self.provider.seen[name] = found
-        cache.exists_in_storage.has_inventory.add(parent)
+        """Do nothing: the provider's `look` asks for all objects of a model at once."""
 
     def exists(self) -> bool:
         """Whether the object is there, and whole as far as its size tells."""
+        record = self._record(self.local_path())
         found = self.provider.look(self.name)
+        if found is not None and record is not None and found.size_bytes != record.size_bytes:
+            # Another process may have made it again since.
+            self.provider.saw(self.name, None)
+            found = self.provider.look(self.name)
         if found is None:
             return False
-        return self._is_whole(found.size_bytes, self._record(self.local_path()), self.name)
+        if record is None or record.size_bytes == found.size_bytes:
+            return True
+        self.provider.logger.warning(
+            f"{self.query}: has {found.size_bytes} bytes where its manifest says "
+            f"{record.size_bytes}; it is taken as absent and made again."
+        )
+        return False
 
     def mtime(self) -> float:
         """Return when its job had made it (s since 1970); without a manifest, what S3 says."""
@@ -158,15 +165,13 @@ class StorageObject(S3Object):
         )
         digest = record.sha256 if record is not None and fits else None
         store, manifest = self.provider.store, manifest_path(path)
-        self.provider.seen[self.name] = _in_a_sentence(
-            lambda: store.upload(path, self.name, digest)
-        )
+        self.provider.saw(self.name, _in_a_sentence(lambda: store.upload(path, self.name, digest)))
         if manifest.is_file():
             _in_a_sentence(lambda: store.upload(manifest, self.name + SUFFIX))
 
     def remove(self) -> None:
         """Remove it. Its manifest stays, as it does for a temporary file on disk."""
-        self.provider.seen.pop(self.name, None)
+        self.provider.saw(self.name, None)
         _in_a_sentence(lambda: self.provider.store.remove(self.name))
 
     def _look(self) -> Remote:
@@ -181,15 +186,6 @@ class StorageObject(S3Object):
             return read_manifest(manifest_path(path)).output
         except (FileNotFoundError, GoodhartError):
             return None
-
-    def _is_whole(self, size_bytes: int, record: OutputRecord | None, name: str) -> bool:
-        if record is None or record.size_bytes == size_bytes:
-            return True
-        self.provider.logger.warning(
-            f"{self.provider.store.prefix}/{name}: has {size_bytes} bytes where its manifest says "
-            f"{record.size_bytes}; it is taken as absent and made again."
-        )
-        return False
 
 
 def _in_a_sentence(action: Callable[[], _T]) -> _T:
