@@ -16,8 +16,9 @@ script.output("--document")
 
 
 def main(args: argparse.Namespace) -> None:
-    tables = [read_rows(path) for path in (args.by_task, args.moves, args.flips)]
-    context = quadrant_context(*tables, args.facts)
+    context = quadrant_context(
+        read_rows(args.by_task), read_rows(args.moves), read_rows(args.flips), args.facts
+    )
     write_document(args.document, "QUADRANTS.md.jinja", context)
 
 

@@ -28,7 +28,8 @@ from goodhart_gap.errors import GoodhartError
 COLUMNS = ("experiment", "quantity", "condition", "subject", "stated", "unit", "about")
 """Columns of the table of stated figures."""
 
-AUDIT_COLUMNS = [*COLUMNS, "label", "recomputed", "verdict", "note"]
+AUDIT_COLUMNS = [*COLUMNS, "label", "recomputed", "verdict", "note", "beside"]
+"""`beside` is a share that the note ends with, where there is one."""
 
 
 def audit_table(
@@ -53,7 +54,7 @@ def audit_table(
             )
         label, compute = QUANTITIES[quantity]
         case = _Case(outcomes[experiment], designs[experiment], row, settings[experiment])
-        value, note = compute(case)
+        value, note, *beside = compute(case)
         recomputed = _as_stated(value, row["unit"], str(row["stated"]))
         rows.append(
             row
@@ -62,6 +63,7 @@ def audit_table(
                 "recomputed": recomputed,
                 "verdict": "equal" if recomputed == str(row["stated"]) else "different",
                 "note": note,
+                "beside": beside[0] if beside else None,
             }
         )
     return pd.DataFrame(rows, columns=AUDIT_COLUMNS)
@@ -130,7 +132,8 @@ class _Case:
         return estimate_ratio(condition_sums(self.mine, estimand_named(name)))
 
 
-Result = tuple[float, str]
+Result = tuple[float, str] | tuple[float, str, float]
+"""The value, a note, and the share that the note ends with, where there is one."""
 
 
 def _numerator(name: str) -> Callable[[_Case], Result]:
@@ -153,7 +156,8 @@ def _standard_error(case: _Case) -> Result:
     independent = np.sqrt(estimate.value * (1 - estimate.value) / count)
     return (
         estimate.standard_error,
-        f"clustered by task; {100 * independent:.1f} % if evaluations were independent",
+        "clustered by task; if evaluations were independent:",
+        float(independent),
     )
 
 
@@ -175,7 +179,8 @@ def _evaluations_needed(case: _Case) -> Result:
     runs = len(case.mine) / case.mine["task"].nunique()
     return (
         float(np.ceil(tasks / share) * runs),
-        f"for the observed change of {100 * estimate.value:+.1f} points at the same runs a task",
+        "at the same runs a task, for the observed change in points:",
+        estimate.value,
     )
 
 

@@ -51,6 +51,17 @@ def _draw_row(axes: Any, row: dict[str, Any], height: float, index: int) -> None
     colour = SHADES[index % len(SHADES)]
     if row["low"] is not None:
         axes.plot([100 * row["low"], 100 * row["high"]], [height] * 2, color=colour, linewidth=1.4)
+    else:
+        note = f"no interval {row['method'].removeprefix('n/a ')}"
+        axes.annotate(
+            note,
+            (100 * row["difference"], height),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=6,
+            style="italic",
+        )
     axes.plot(
         100 * row["difference"],
         height,
