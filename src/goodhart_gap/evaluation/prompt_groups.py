@@ -27,7 +27,7 @@ class Places(NamedTuple):
     """Place of each of `rows` in the flattened layout, int64."""
 
     mask: Tensor
-    """What is added to scores, [prompts, 1, 1, length]."""
+    """What is added to scores, float32 [prompts, 1, 1, length]."""
 
 
 class PromptGroup:
@@ -83,7 +83,7 @@ def grouped(prompts: list[list[tuple[Tensor, Tensor]]]) -> list[PromptGroup]:
     for width in sorted(set(padded)):
         members = [prompt for prompt, wide in enumerate(padded) if wide == width]
         sample = prompts[members[0]][0][0]
-        mask = sample.new_zeros(len(members), 1, 1, width)
+        mask = sample.new_zeros(len(members), 1, 1, width, dtype=torch.float32)
         for place, prompt in enumerate(members):
             mask[place, :, :, lengths[prompt] :] = float("-inf")
         layers = [

@@ -114,7 +114,9 @@ class SharedPrefixCache:
         kv_heads = self.keys[layer].shape[1]
         # The query heads that share a key head become query positions of that head.
         query = query.reshape(rows, kv_heads, heads // kv_heads, width)
-        own, own_log = own_attention(query, self.keys[layer], self.values[layer], self.steps, scale)
+        mask = query.new_zeros(self.keys[layer].shape[2], dtype=torch.float32)
+        mask[self.steps :] = float("-inf")
+        own, own_log = attention(query, self.keys[layer], self.values[layer], scale, mask)
         prompt, prompt_log = self._attend_to_prompts(query, layer, scale)
         weight = torch.sigmoid(own_log - prompt_log).unsqueeze(-1)
         merged = torch.lerp(prompt.float(), own.float(), weight).to(query.dtype)
@@ -136,8 +138,7 @@ class SharedPrefixCache:
             places = group.on(query.device)
             prompts, slots = places.layout.shape
             stacked = query[places.layout].transpose(1, 2).reshape(prompts, kv_heads, -1, width)
-            mask = places.mask.expand(prompts, 1, slots * shared, -1)
-            part, log = attention(stacked, *group.layers[layer], scale, mask)
+            part, log = attention(stacked, *group.layers[layer], scale, places.mask)
             part = part.view(prompts, kv_heads, slots, shared, width).transpose(1, 2)
             log = log.view(prompts, kv_heads, slots, shared).transpose(1, 2)
             result[places.rows] = part.flatten(0, 1)[places.taken]
@@ -146,46 +147,28 @@ class SharedPrefixCache:
 
 
 def attention(
-    query: Tensor, key: Tensor, value: Tensor, scale: float, mask: Tensor | None = None
+    query: Tensor, key: Tensor, value: Tensor, scale: float, mask: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return softmax(q k^T scale + mask) v and the log-sum-exp.
 
-    All arguments [batch, heads, positions, width], the mask [batch, 1, queries, keys]; the results
-    [batch, heads, queries, width], and float32 [batch, heads, queries].
+    query, key and value [batch, heads, positions, width], the last two contiguous; mask float32,
+    broadcast to [batch, heads, queries, keys]. What is masked out is multiplied all the same, so it
+    must be finite. Results [batch, heads, queries, width], and float32 [batch, heads, queries].
+
+    For the few queries of a step of generation, batched products take half the time of the fused
+    kernel, which wins where queries are many. Scores are rounded to the query's dtype, as in
+    transformers' own eager attention.
     """
-    if query.device.type == "cpu":
-        result, log = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            query, key, value, attn_mask=mask, scale=scale
-        )
-        return result, log
-    scores = torch.matmul(query, key.transpose(-1, -2)).float() * scale
-    if mask is not None:
-        scores = scores + mask
-    log = torch.logsumexp(scores, dim=-1)
-    return torch.matmul(torch.exp(scores - log.unsqueeze(-1)).to(value.dtype), value), log
-
-
-def own_attention(
-    query: Tensor, key: Tensor, value: Tensor, steps: int, scale: float
-) -> tuple[Tensor, Tensor]:
-    """Return softmax(q k^T scale) v over the first `steps` positions, and the log-sum-exp.
-
-    query: [rows, heads, queries, width]; key and value: contiguous [rows, heads, room, width], with
-    finite numbers past `steps`. The whole storage is multiplied, and what is past `steps` is masked
-    out: for so few queries a row, batched products of a steady shape take half the time of the
-    fused kernel, which wins only where queries are many. Scores are rounded to the query's dtype,
-    as in transformers' own eager attention.
-    """
-    rows, heads, queries, width = query.shape
+    batch, heads, queries, width = query.shape
     room = key.shape[2]
-    keys, values = (part.view(rows * heads, room, width) for part in (key, value))
-    small = query.reshape(rows * heads, queries, width)
+    keys, values = (part.view(batch * heads, room, width) for part in (key, value))
+    small = query.reshape(batch * heads, queries, width)
     scores = torch.bmm(small, keys.transpose(1, 2)).float().mul_(scale)
-    scores[:, :, steps:] = float("-inf")
-    log = torch.logsumexp(scores, dim=-1, keepdim=True)
-    weights = scores.sub_(log).exp_().to(value.dtype)
-    result = torch.bmm(weights, values)
-    return result.view(rows, heads, queries, width), log.view(rows, heads, queries)
+    scores = scores.view(batch, heads, queries, room).add_(mask)
+    log = torch.logsumexp(scores, dim=-1)
+    weights = scores.sub_(log.unsqueeze(-1)).exp_().to(value.dtype)
+    result = torch.bmm(weights.view(batch * heads, queries, room), values)
+    return result.view(batch, heads, queries, width), log
 
 
 def _attention_function(
