@@ -78,6 +78,7 @@ rule sample_responses:
         disk_mb=disk_of("sample_responses"),
         gpu=gpus_of("sample_responses"),
     params:
+        shards=shards_flag,
         index=index_flag,
         model=model_name,
         sampling=sampling_settings,
@@ -88,7 +89,7 @@ rule sample_responses:
     shell:
         "python scripts/sample_responses.py --prompts {input.prompts} --config {input.config}"
         " --tokenizer {input.tokenizer} --fingerprint {input.fingerprint}"
-        " --shards {input.shards} {params.index} {input.index} --responses {output.responses}"
+        " {params.shards} {input.shards} {params.index} {input.index} --responses {output.responses}"
         " --experiment {wildcards.experiment} --model {params.model:q}"
         " --condition {wildcards.condition} --seed {wildcards.seed} --first {wildcards.first}"
         " --last {wildcards.last} --sampling {params.sampling:q} 2>&1 | tee {log}"

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from goodhart_gap.errors import GoodhartError
 from goodhart_gap.evaluation.responses import Prompt
 from goodhart_gap.evaluation.sampler import Engine, sample
 from goodhart_gap.evaluation.sampling_settings import SamplingSettings
@@ -16,8 +17,9 @@ script.input("--prompts")
 script.input("--config")
 script.input("--tokenizer", many=True)
 script.input("--fingerprint")
-script.input("--shards", many=True)
+script.input("--shards", many=True, optional=True)
 script.input("--index", optional=True)
+script.input("--imported", optional=True)
 script.output("--responses", journal=True)
 script.settings("--sampling", SamplingSettings)
 for name in ("--experiment", "--model", "--condition"):
@@ -51,6 +53,11 @@ def checkpoint(args: argparse.Namespace) -> AbstractContextManager[Path | None]:
     """Give the folder that vLLM reads; our own engine reads the shards themselves."""
     if args.sampling.backend == "transformers":
         return nullcontext()
+    if args.imported is not None:
+        raise GoodhartError(
+            "sampling.backend = 'vllm': an imported condition runs with transformers here; set "
+            "backend: transformers."
+        )
     from goodhart_gap.evaluation.dense_checkpoint import dense_checkpoint
 
     return dense_checkpoint(args.config, args.fingerprint, args.shards, args.tokenizer, args.index)
@@ -71,7 +78,14 @@ def engine_of(args: argparse.Namespace, tokenizer: Any, folder: Path | None) -> 
     torch.set_num_threads(args.sampling.threads)
     device = available_device()
     dtype = args.sampling.dtype
-    model = load_model(args.config, args.fingerprint, args.shards, dtype, device, index=args.index)
+    if args.imported is not None:
+        from goodhart_gap.runtime.imported import load_imported
+
+        return TransformersEngine(load_imported(args.imported, dtype, device), tokenizer)
+    weights = args.sampling.weights
+    model = load_model(
+        args.config, args.fingerprint, args.shards, dtype, device, args.index, weights
+    )
     return TransformersEngine(model, tokenizer)
 
 

@@ -46,14 +46,22 @@ def tokenizer_files(wildcards):
 
 
 def model_weights(wildcards):
-    """The shards that make up the model under {condition}."""
+    """The shards that make up the model under {condition}; an import has files of its own."""
+    if CONFIG.conditions[wildcards.condition].imported:
+        return []
     model = experiment_of(wildcards).model
     embeddings = large(f"<results>/models/{model}/base/embeddings.safetensors")
     return [embeddings, *shards_of_condition(model, wildcards.condition)]
 
 
 def checkpoint_index(wildcards):
-    """The index of a compressed checkpoint: it exists once every module has passed its checks."""
+    """The index of a compressed checkpoint: it exists once every module has passed its checks.
+
+    For an import it is the record of what was imported.
+    """
+    if CONFIG.conditions[wildcards.condition].imported:
+        model = experiment_of(wildcards).model
+        return f"<results>/models/{model}/{wildcards.condition}/import.json"
     if not is_compressed(wildcards.condition):
         return []
     model = experiment_of(wildcards).model
@@ -61,8 +69,15 @@ def checkpoint_index(wildcards):
 
 
 def index_flag(wildcards):
-    """The option that passes the index, where there is one."""
+    """The option that passes the index or the record of an import, where there is one."""
+    if CONFIG.conditions[wildcards.condition].imported:
+        return "--imported"
     return "--index" if checkpoint_index(wildcards) else ""
+
+
+def shards_flag(wildcards):
+    """The option that passes the shards, where the model is made of some."""
+    return "--shards" if model_weights(wildcards) else ""
 
 
 def model_name(wildcards):

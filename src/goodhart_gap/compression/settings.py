@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from goodhart_gap.compression.matrix_settings import MatrixSettings
+from goodhart_gap.models.import_settings import ImportSettings
 from goodhart_gap.settings import Settings
 
 __all__ = ["ConditionSettings", "MatrixSettings", "Protection"]
@@ -46,6 +47,8 @@ class Budget(Settings):
 class ConditionSettings(Settings):
     """One experimental condition: nothing, or a compression of the whole model."""
 
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
     compress: MatrixSettings | None = None
     """How matrices are compressed; leave out for the uncompressed baseline."""
 
@@ -58,6 +61,9 @@ class ConditionSettings(Settings):
     map of conditions (or `base`) to lists of blocks (counted from 0), of which one may get the
     `rest`."""
 
+    imported: ImportSettings | None = Field(default=None, alias="import")
+    """Instead of all: a checkpoint that others have compressed, loaded by transformers."""
+
     protect: Protection = Protection()
     """What is left out of the compression (`selective` conditions)."""
 
@@ -67,7 +73,10 @@ class ConditionSettings(Settings):
     @model_validator(mode="after")
     def _one_origin(self) -> "ConditionSettings":
         """A condition compresses, or reuses; no block comes from two conditions."""
-        given = [key for key in ("compress", "budget", "reuse") if getattr(self, key) is not None]
+        keys = ("compress", "budget", "reuse", "imported")
+        given = [
+            "import" if key == "imported" else key for key in keys if getattr(self, key) is not None
+        ]
         if len(given) > 1:
             raise ValueError(f"a condition has either {given[0]} or {given[1]}, not both")
         if self.budget is not None and self.protect != Protection():

@@ -14,6 +14,8 @@ def describe_condition(settings: ConditionSettings) -> str:
         choices = ", ".join(settings.budget.choices)
         bits = settings.budget.bits_per_parameter
         return f"each block as in one of {choices}, chosen under {bits:g} bits a parameter"
+    if settings.imported is not None:
+        return f"compressed by others: {settings.imported.source}"
     if matrix is None:
         return "the base model as it is"
     parts = [f"{matrix.method}, {matrix.bits} bit in groups of {matrix.group_size}"]

@@ -54,6 +54,7 @@ def page_text() -> str:
         ("Compression of a matrix", "conditions.{name}.compress", "MatrixSettings"),
         ("Protection", "conditions.{name}.protect", "Protection"),
         ("Budget", "conditions.{name}.budget", "Budget"),
+        ("Import", "conditions.{name}.import", "ImportSettings"),
         ("Families of conditions", "condition_families.{name}", "ConditionFamily"),
         ("Protection in a family", "condition_families.{name}.protect", "FamilyProtection"),
         ("Window", "condition_families.{name}.protect.window", "Window"),

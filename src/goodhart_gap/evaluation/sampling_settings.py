@@ -29,6 +29,10 @@ class SamplingSettings(Settings):
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """Number format of the forward pass."""
 
+    weights: Literal["dense", "packed"] = "dense"
+    """How compressed layers are computed with: `dense` (dequantized once; faster for batches) or
+    `packed` (the memory of the packed weights; faster for a few responses at a time)."""
+
     batch_size: int = Field(default=256, gt=0)
     """Responses generated together, at most (but always whole prompts): bounds the memory."""
 
