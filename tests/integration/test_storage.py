@@ -21,6 +21,7 @@ LARGE = {
     *(f"models/tiny/uniform/{shard}" for shard in ("blocks000-001", "blocks002-003")),
 }
 CHEAP = {"mirror"}
+CANARY = "canary-wrong-secret"
 RUBRIC = replace(
     "config/tasks/original-20.yaml", "name: subtract the coupon", "name: take off the coupon"
 )
@@ -110,6 +111,21 @@ def test_storage_changes_no_result(stored: Workshop, finished: Workshop) -> None
         assert (stored.results / name).read_bytes() == (finished.results / name).read_bytes()
 
 
+def test_neither_address_nor_credentials_of_the_server_are_in_any_file(
+    stored: Workshop, s3: SeaweedFS
+) -> None:
+    assert secrets_in(stored.folder, s3) == []
+
+
+def secrets_in(folder: Path, server: SeaweedFS) -> list[tuple[Path, str]]:
+    """Return every file below `folder` that holds what leads to the server, and what."""
+    secrets = [KEY, SECRET, CANARY, server.environment()["AWS_ENDPOINT_URL"].rpartition("/")[2]]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 50
+    contents = {path: path.read_bytes() for path in files}
+    return [(p, s) for p, content in contents.items() for s in secrets if s.encode() in content]
+
+
 def test_a_second_run_runs_nothing_and_asks_little(stored: Workshop, s3: SeaweedFS) -> None:
     assert stored.planned() == {}
     assert s3.proxy.count("GET", "HEAD") == s3.proxy.count() <= 2 * len(LARGE)
@@ -188,7 +204,7 @@ def test_the_run_goes_on_when_the_server_is_back(
 
 FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
     "wrong credentials": (
-        {"AWS_SECRET_ACCESS_KEY": "canary-wrong-secret"},
+        {"AWS_SECRET_ACCESS_KEY": CANARY},
         "s3://goodhart/faults",
         "the server refuses the credentials (SignatureDoesNotMatch); correct AWS_ACCESS_KEY_ID",
     ),
@@ -218,5 +234,5 @@ def test_a_fault_is_one_clear_sentence(
     assert failed.stdout.count(sentence) == 1
     assert "Traceback" not in failed.stdout
     assert not (workshop.folder / "results").exists()
-    for secret in (KEY, SECRET, "canary", "127.0.0.1"):
-        assert secret not in failed.stdout
+    assert not any(secret in failed.stdout for secret in (KEY, SECRET, CANARY, "127.0.0.1"))
+    assert secrets_in(workshop.folder, s3) == []

@@ -23,10 +23,14 @@ SECRET_VARIABLES = (
     "AWS_SESSION_TOKEN",
     "SNAKEMAKE_STORAGE_S3_ACCESS_KEY",
     "SNAKEMAKE_STORAGE_S3_SECRET_KEY",
+    "SNAKEMAKE_STORAGE_S3_TOKEN",
     "RUNPOD_API_KEY",
     "OPENAI_API_KEY",
 )
 """Environment variables whose values are secret."""
+
+PRIVATE_VARIABLES = ("AWS_ENDPOINT_URL", "SNAKEMAKE_STORAGE_S3_ENDPOINT_URL")
+"""Environment variables whose values are masked too, though they open nothing."""
 
 SHORTEST_BYTES = 6
 """A shorter value is not masked: it would blot out ordinary words, and it is no secret."""
@@ -63,6 +67,9 @@ class Secrets(Settings):
     snakemake_storage_s3_secret_key: SecretStr | None = None
     """S3 secret that the storage plugin reads."""
 
+    snakemake_storage_s3_token: SecretStr | None = None
+    """S3 session token that the storage plugin reads."""
+
     runpod_api_key: SecretStr | None = None
     """RunPod API key."""
 
@@ -78,7 +85,7 @@ class Secrets(Settings):
 
 def redact(text: str) -> str:
     """Return `text` without the values of secret variables and without credentials in URLs."""
-    for name in SECRET_VARIABLES:
+    for name in (*SECRET_VARIABLES, *PRIVATE_VARIABLES):
         value = os.environ.get(name, "")
         if len(value) >= SHORTEST_BYTES and value in text:
             text = text.replace(value, f"***{name}***")
