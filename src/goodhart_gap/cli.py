@@ -4,6 +4,7 @@ goodhart-gap verify results
 goodhart-gap trace results/smollm2-n100/ANALYSIS.md "DBDK"
 goodhart-gap adopt results
 goodhart-gap plan
+goodhart-gap bisect layer-ablation --family last-of-3bit -- --cores 2
 goodhart-gap preflight
 goodhart-gap pod create config/pods/qwen2-72b-n100.yaml
 goodhart-gap export smollm2-n100 crate
@@ -97,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(run=_preflight)
 
     add_pod_verbs(verbs)
+
+    verb = verbs.add_parser("bisect", help="search the smallest protected set that is enough")
+    verb.add_argument("experiment", help="name of a live experiment")
+    verb.add_argument("--family", help="family of protected sets; else the experiment's first")
+    verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
+    verb.set_defaults(run=_bisect)
 
     verb = verbs.add_parser("export", help="pack an experiment as a Workflow Run RO-Crate")
     verb.add_argument("experiment", help="name of the experiment")
@@ -195,6 +202,19 @@ def _preflight(arguments: argparse.Namespace) -> int:
     )
     print(report.text())
     return 1 if report.refusals else 0
+
+
+def _bisect(arguments: argparse.Namespace) -> int:
+    from goodhart_gap.bisect import bisect  # pandas is slow to import
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    options = arguments.options or ["--cores", "all"]
+    steps = bisect(arguments.experiment, arguments.family, options, say)
+    found = steps.iloc[-1]["smallest_enough"]
+    print("no set of the family is enough" if found != found else f"smallest enough: {int(found)}")
+    return 0
 
 
 def _export(arguments: argparse.Namespace) -> int:

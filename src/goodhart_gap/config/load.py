@@ -48,8 +48,9 @@ def _with_members(config: Config, files: Sequence[str | Path]) -> Config:
     members = {name: each.members(name) for name, each in config.condition_families.items()}
     conditions = dict(config.conditions)
     for name, family in members.items():
-        for condition in (name, *family):
-            if condition in conditions:
+        for condition, settings in ({name: None} | family).items():
+            # A config that was read before has its members already.
+            if condition in conditions and conditions[condition] != settings:
                 raise GoodhartError(
                     f"{_where(('condition_families', name), files)}: '{condition}' is a condition "
                     "already; rename the family."
