@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 VENV := .venv
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: reproduce published report validate-graders test check docs lock clean bench-sampling bench-quality
+.PHONY: reproduce published report validate-graders test check docs lock clean bench-sampling bench-quality rehearsal
 
 reproduce: $(VENV)/installed
 	@$(IN_VENV) python -m goodhart_gap.locks
@@ -38,6 +38,11 @@ check: $(VENV)/installed
 docs: $(VENV)/installed
 	$(IN_VENV) python -m goodhart_gap.config.reference
 	$(IN_VENV) python -m goodhart_gap.evaluation.graders_page
+
+# The 72B experiment's own graph on a thin random model, through S3 and Slurm, with faults.
+rehearsal: $(VENV)/installed
+	rm -rf .cache/rehearsal
+	$(IN_VENV) python -m tests.integration.rehearsal .cache/rehearsal
 
 bench-sampling: $(VENV)/installed
 	$(IN_VENV) snakemake --cores $(CORES) results/models/smollm2-135m/base/fingerprint.json

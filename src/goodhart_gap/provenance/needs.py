@@ -25,12 +25,13 @@ from goodhart_gap.provenance.settings import ModelSizes, PlanSettings
 from goodhart_gap.provenance.workload import (
     DTYPE_BYTES,
     activation_bytes,
+    block_range_of,
     block_weights,
     blocks_of,
+    compressed_bytes,
     embedding_weights,
     matrices,
     model_weights,
-    packed_bytes,
     work_of,
 )
 
@@ -142,8 +143,9 @@ def _hessians(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts
 
 
 def _compress(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
-    how = job.config["conditions"].get(job.wildcards["condition"], {}).get("compress") or {}
-    packed = job.blocks * packed_bytes(sizes, how)
+    condition = job.config["conditions"].get(job.wildcards["condition"]) or {}
+    shard = block_range_of(job.wildcards.get("shard", ""))
+    packed = compressed_bytes(sizes, about, condition, shard)
     widest = max(columns for _, columns in matrices(sizes))
     memory = 10 * 4 * widest**2 + packed
     blocks = _shard_bytes(sizes, about, job.blocks) + job.blocks * hessian_bytes(sizes)
@@ -152,11 +154,10 @@ def _compress(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts
 
 def _sample(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
     weights = _weight_bytes(model_weights(sizes, dict(about)), about)
-    condition = job.config["conditions"].get(job.wildcards.get("condition", ""), {})
-    how = condition.get("compress")
+    condition = job.config["conditions"].get(job.wildcards.get("condition", "")) or {}
     blocks = about["blocks"]
-    stored = (
-        blocks * packed_bytes(sizes, how) + _shard_bytes(sizes, about, 0) if how else float(weights)
+    stored = compressed_bytes(sizes, about, condition, range(blocks)) + _shard_bytes(
+        sizes, about, 0
     )
     largest = _shard_bytes(sizes, about, min(about.get("blocks_per_shard", 4), blocks))
     experiment = job.config["experiments"].get(job.wildcards.get("experiment", ""), {})

@@ -138,10 +138,31 @@ def packed_bytes(sizes: ModelSizes, how: dict[str, Any]) -> float:
     )
 
 
+def compressed_bytes(
+    sizes: ModelSizes, model: Mapping[str, Any], condition: Mapping[str, Any], blocks: range
+) -> float:
+    """Return the bytes of these blocks under a condition; protected blocks stay as they are."""
+    how, protect = condition.get("compress"), condition.get("protect") or {}
+    whole = block_weights(sizes) * DTYPE_BYTES[model.get("dtype", "bfloat16")]
+    if not how:
+        return float(whole * len(blocks))
+    last = model["blocks"] - protect.get("last", 0)
+    kept = [
+        block < protect.get("first", 0) or block >= last or block in protect.get("blocks", ())
+        for block in blocks
+    ]
+    return sum(whole if each else packed_bytes(sizes, how) for each in kept)
+
+
+def block_range_of(shard: str) -> range:
+    """Return the blocks of a shard, by its name; none for the embeddings."""
+    match = _SHARD.fullmatch(shard)
+    return range(int(match[1]), int(match[2]) + 1) if match else range(0)
+
+
 def blocks_of(shard: str) -> int:
     """Return how many blocks a shard holds, by its name; 0 for the embeddings."""
-    match = _SHARD.fullmatch(shard)
-    return int(match[2]) - int(match[1]) + 1 if match else 0
+    return len(block_range_of(shard))
 
 
 def model_weights(sizes: ModelSizes, model: dict[str, Any]) -> int:
@@ -212,7 +233,8 @@ def _accumulate_hessians(
 def _compress_shard(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
-    how = config["conditions"].get(job.wildcards["condition"], {}).get("compress") or {}
+    condition = config["conditions"].get(job.wildcards["condition"]) or {}
+    how = condition.get("compress") or {}
     rank = how.get("rank", 16)
     iterations = how.get("iterations", 2)
     flops = 0.0
@@ -220,13 +242,13 @@ def _compress_shard(
         flops += columns**3 / 3 + iterations * (
             2.0 * rows * columns**2 + 8.0 * rows * columns * rank
         )
-    packed = packed_bytes(sizes, how)
+    packed = compressed_bytes(sizes, model, condition, block_range_of(job.wildcards["shard"]))
     blocks = blocks_of(job.wildcards["shard"])
     return Work(
         settings.model_start_s,
         flops=blocks * flops,
-        disk_bytes=blocks * (2.0 * block_weights(sizes) + packed),
-        output_bytes=blocks * packed,
+        disk_bytes=blocks * 2.0 * block_weights(sizes) + packed,
+        output_bytes=packed,
     )
 
 
