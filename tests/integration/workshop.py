@@ -108,11 +108,21 @@ class Workshop:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Return the jobs a dry run lists, by rule."""
-        return planned_jobs(self.run("--dry-run", *arguments))
+        output = self.run("--dry-run", *arguments)
+        table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\ntotal ", output, flags=re.DOTALL)
+        if table is None:
+            assert "Nothing to be done" in output, output
+            return {}
+        rows = (line.split() for line in table[1].splitlines())
+        return {rule: int(count) for rule, count in rows if rule != "all"}
 
-    def jobs(self) -> list[tuple[str, dict[str, str]]]:
-        """Return the rule and the wildcards of every job that would run."""
-        options = self.command()[self.command().index("--configfile") :]
+    def jobs(self, options: list[str] | None = None) -> list[tuple[str, dict[str, str]]]:
+        """Return the rule and the wildcards of every job that would run.
+
+        `options` are Snakemake's; by default they name the workshop's own configuration.
+        """
+        if options is None:
+            options = self.command()[self.command().index("--configfile") :]
         described = subprocess.run(
             [sys.executable, "scripts/graph.py", "describe", "graph.json", *options],
             cwd=self.folder,
@@ -123,13 +133,3 @@ class Workshop:
         assert described.returncode == 0, described.stderr
         jobs = json.loads((self.folder / "graph.json").read_text(encoding="utf-8"))["jobs"]
         return [(job["rule"], job["wildcards"]) for job in jobs if job["runs"]]
-
-
-def planned_jobs(output: str) -> dict[str, int]:
-    """Return the jobs that the output of a dry run lists, by rule."""
-    table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\ntotal ", output, flags=re.DOTALL)
-    if table is None:
-        assert "Nothing to be done" in output, output
-        return {}
-    rows = (line.split() for line in table[1].splitlines())
-    return {rule: int(count) for rule, count in rows if rule != "all"}
