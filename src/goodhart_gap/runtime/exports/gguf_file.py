@@ -6,7 +6,6 @@ as small have grids of their own, and rounding to one would make another model.
 Families: `llama`, `mistral` (which llama.cpp runs as `llama`, without sliding windows) and `qwen2`.
 """
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -175,11 +174,16 @@ def _add_tokenizer(writer: Any, folder: Path, values: dict[str, Any]) -> None:
 
 def _splitting(content: dict[str, Any], values: dict[str, Any]) -> str:
     """Name of the rule by which llama.cpp splits text before merging."""
-    steps = json.dumps(content.get("pre_tokenizer"))
-    if values["model_type"] == "qwen2" and '"Split"' in steps:
+    step = content.get("pre_tokenizer") or {}
+    steps = step["pretokenizers"] if step.get("type") == "Sequence" else [step]
+    kinds = [each.get("type") for each in steps]
+    if values["model_type"] == "qwen2" and kinds[0] == "Split":
         return "qwen2"
-    if '"Digits"' in steps and '"individual_digits": true' in steps:
-        return "smollm"
+    if kinds[-1] == "ByteLevel" and steps[-1].get("use_regex", True):
+        if kinds == ["ByteLevel"]:
+            return "gpt-2"
+        if kinds == ["Digits", "ByteLevel"] and steps[0].get("individual_digits"):
+            return "smollm"
     log.warning(
         "tokenizer: llama.cpp's rule for splitting text is not known for this tokenizer, so its "
         "default is named; compare token ids before use."
