@@ -9,8 +9,10 @@ memory than the machine has, so that jobs that ask for a cluster node's share fi
 ordinary files. Nothing accounts for what jobs use and nothing confines them.
 """
 
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -256,6 +258,7 @@ class Slurm:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
 
     def _end(self, name: str, *, gently: bool = True) -> None:
@@ -268,6 +271,11 @@ class Slurm:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when the one that started it is gone, however it went."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _program(name: str) -> str | None:
