@@ -50,9 +50,7 @@ class PodSettings(Settings):
     )
     """Container image: needs bash, git, make and Python 3.11."""
 
-    volume_path: str = Field(
-        default="/workspace", pattern=_WORD.replace("[A-Za-z0-9]", "[/A-Za-z]")
-    )
+    volume_path: str = Field(default="/workspace", pattern=r"^/[A-Za-z0-9._/-]+$")
     """Where the volume is mounted. Results, caches and temporary files lie there, never on the
     container's own layer."""
 
