@@ -5,6 +5,7 @@ import subprocess
 
 from goodhart_gap.operations.demands import demands_of
 from goodhart_gap.operations.preflight import preflight
+from goodhart_gap.operations.queue import leftovers
 from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 
 LOGS = CONFIG.pathvars.get("logs", "logs")
@@ -59,6 +60,8 @@ def check_before_start():
         CONFIG.storage.prefix if CONFIG.storage else None,
         gpus_here=not elsewhere,
     )
+    if elsewhere:
+        found.refusals += leftovers(Path.cwd())
     print(found.text(), file=sys.stderr, flush=True)
     if found.refusals:
         sys.exit(1)
