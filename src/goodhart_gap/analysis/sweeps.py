@@ -93,12 +93,12 @@ def budget_table(
                 "uniform": rival,
                 "uniform_bits": float(known.at[rival, "bits_per_parameter"]),
                 "difference": estimate.value,
-                "low": low,
-                "high": high,
+                "difference_low": low,
+                "difference_high": high,
             }
         )
     columns = ["selective", "selective_bits", "uniform", "uniform_bits", "difference"]
-    return pd.DataFrame(rows, columns=[*columns, "low", "high"])
+    return pd.DataFrame(rows, columns=[*columns, "difference_low", "difference_high"])
 
 
 def control_table(facts: SweepFacts, outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,109 @@
+"""A sweep over finished shards compresses nothing, and its documents come out of the graph."""
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.workshop import Workshop
+
+pytestmark = pytest.mark.xdist_group("sweeps")
+
+FAMILIES = {
+    "last": {"reuse": "uniform", "protect": {"last": [1, 2]}},
+    "first": {"reuse": "uniform", "protect": {"first": [1, 2]}},
+    "window": {"reuse": "uniform", "protect": {"window": {"length": 2, "starts": [0, 2]}}},
+    "only": {"reuse": "uniform", "only": [0, 1, 2, 3], "minimum_correlation": 0},
+}
+
+
+def configure(workshop: Workshop) -> None:
+    """One sweep of each kind on the tiny model."""
+    conditions: dict[str, Any] = workshop.config["conditions"]
+    conditions["rough"] = {"compress": {"method": "rtn", "bits": 2, "group_size": 16}}
+    conditions["rough"]["minimum_correlation"] = 0
+    conditions["mixed"] = {"reuse": {"rough": [0], "uniform": "rest"}, "minimum_correlation": 0}
+    workshop.config["condition_families"] = FAMILIES
+    pattern = workshop.experiment | {"runs_per_job": 2, "pilot": "published-layers"}
+    pattern["sampling"] = {"max_new_tokens": 8}
+    workshop.config["experiments"] |= {
+        "blocks": pattern | {"conditions": ["baseline", "uniform", "last", "first", "window"]},
+        "widths": pattern | {"conditions": ["baseline", "rough", "mixed", "uniform", "selective"]},
+        "profile": pattern | {"conditions": ["baseline", "only"], "runs": 1},
+    }
+    workshop.config["sweeps"] = {
+        "ablation": ["blocks"],
+        "bits": ["widths"],
+        "sensitivity": ["profile"],
+    }
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Workshop:
+    made = Workshop(tmp_path_factory.mktemp("sweeps") / "workshop", checkpoint)
+    configure(made)
+    made.run("results/models/tiny/uniform/fidelity.csv")
+    return made
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_a_family_over_finished_shards_compresses_nothing(workshop: Workshop) -> None:
+    planned = workshop.planned("ablation", "sensitivity")
+    assert "compress_shard" not in planned
+    assert "accumulate_hessians" not in planned
+    # last and first, windows at both ends, which are other conditions, and four single blocks.
+    assert planned["assemble_reuse"] == planned["allocate_reuse"] == 2 + 2 + 2 + 4
+    # Mixed bits need the one other condition, and nothing else.
+    assert workshop.planned("bits")["compress_shard"] == 2 * 2
+
+
+def test_sampling_takes_exactly_the_shards_it_needs(workshop: Workshop) -> None:
+    target = "results/blocks/responses/{}/seed42/runs0-1.jsonl"
+    for condition, needed in (
+        ("last-1", ["base/blocks002-003", "uniform/blocks000-001", "uniform/blocks002-003"]),
+        ("last-2", ["base/blocks002-003", "uniform/blocks000-001"]),
+        ("window-0-1", ["base/blocks000-001", "uniform/blocks002-003"]),
+    ):
+        plan = workshop.run("--dry-run", "--verbose", target.format(condition))
+        (job,) = re.findall(r"rule sample_responses:\n +input: (.*)", plan)
+        shards = {
+            path.removeprefix("results/models/tiny/").removesuffix(".safetensors")
+            for path in job.split(", ")
+            if "/blocks" in path
+        }
+        assert shards == set(needed)
+
+
+def test_the_documents_answer_with_intervals(workshop: Workshop) -> None:
+    output = workshop.run("sensitivity", "ablation", "bits")
+    said = re.findall(r"(\w+): (\d+) matrices compressed, (\d+) reused, (\d+) left", output)
+    # 4 blocks of 7 matrices.
+    assert ("blocks", "28", str(28 * 6 - (1 + 2 + 1 + 2 + 2 + 2) * 7), "70") in said
+    results = workshop.folder / "results"
+    sweep = rows(results / "blocks/tables/sweep.csv")
+    by_name = {row["condition"]: row for row in sweep}
+    assert float(by_name["last-1"]["kl"]) > 0
+    assert float(by_name["first-2"]["bits_per_parameter"]) > float(
+        by_name["uniform"]["bits_per_parameter"]
+    )
+    assert by_name["window-2-3"]["kl"] == by_name["last-2"]["kl"]
+    ablation = (results / "blocks/ABLATION.md").read_text()
+    for words in ("**last**", "**window**", "The published sweep (published-layers)", "protect-70"):
+        assert words in ablation
+    assert "| KL, nats a token |" in ablation.replace("perplexity | KL", "| KL")
+    bits = (results / "widths/BITS.md").read_text()
+    for words in ("## Controls", "Positive: rough", "selective", "Null: the baseline"):
+        assert words in bits
+    profile = (results / "profile/SENSITIVITY.md").read_text()
+    for words in ("Shape over depth", "rank correlation", "change in execution"):
+        assert words in profile
+    for text in (ablation, bits, profile):
+        assert not re.search(r"\b(nan|None|inf)\b", text)
+    finished = workshop.planned("sensitivity", "ablation", "bits")
+    assert finished == {}
