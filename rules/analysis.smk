@@ -19,9 +19,9 @@ for RECORDED in PUBLISHED:
             f"<logs>/import_outcomes/{RECORDED}.log",
         benchmark:
             f"<benchmarks>/import_outcomes/{RECORDED}.jsonl"
+        localrule: True
         conda:
             "../environment.yaml"
-        localrule: True
         threads: 1
         resources:
             mem_mb=200,
