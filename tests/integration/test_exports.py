@@ -23,7 +23,11 @@ def exported(finished_session: Workshop, tmp_path_factory: pytest.TempPathFactor
     shutil.copytree(finished_session.folder, folder, symlinks=True)
     workshop = Workshop.at(folder)
     workshop.run(
-        *(f"{FOLDER}/{format}/agreement.json" for format in ("dense", "compressed-tensors", "gguf"))
+        "--",
+        *(
+            f"{FOLDER}/{format}/agreement.json"
+            for format in ("dense", "compressed-tensors", "gguf")
+        ),
     )
     for format in ("dense", "gguf"):
         shutil.copytree(folder / FOLDER / format, folder / "others" / format)
@@ -33,10 +37,11 @@ def exported(finished_session: Workshop, tmp_path_factory: pytest.TempPathFactor
     }
     workshop.experiment["conditions"] += ["their-folder", "their-gguf"]
     workshop.run(
+        "--",
         *(
             f"results/tiny-n40/responses/{name}/seed42/runs0-0.jsonl"
             for name in ("their-folder", "their-gguf")
-        )
+        ),
     )
     return workshop
 

@@ -66,7 +66,9 @@ def load_imported(
     the one recorded, and when the library that the method needs is missing.
     """
     from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     content = read_json(record)
     settings = ImportSettings.model_validate(content["import"])
     folder = locate(settings)

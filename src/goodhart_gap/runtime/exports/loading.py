@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, CompressedTensorsConfig
+from transformers.utils.logging import disable_progress_bar
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.tensor_files import read_header
@@ -18,6 +19,7 @@ def load_export(format: str, files: Sequence[Path], dtype: torch.dtype = torch.f
 
     Raises GoodhartError where a library is missing.
     """
+    disable_progress_bar()
     folder = files[0].parent
     if format == "gguf":
         return AutoModelForCausalLM.from_pretrained(folder, gguf_file=files[0].name, dtype=dtype)
