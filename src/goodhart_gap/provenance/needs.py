@@ -7,7 +7,7 @@ and a the bytes of the calibration tokens' activations, in the dtype of the mode
     job                    main memory                    scratch disk
     fetch_shard            2 b w                          b w
     accumulate_hessians    w + H + 2 a                    b (w + H) + 2 a
-    compress_shard         10 x widest Hessian + packed   b (w + H) + packed
+    compress_shard         12 x widest Hessian + packed   b (w + H) + packed
     sample_responses       largest shard x 2              all shards
 
 Main memory comes on top of an interpreter with its libraries (`START_BYTES`). A forward pass needs
@@ -147,7 +147,8 @@ def _compress(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts
     shard = block_range_of(job.wildcards.get("shard", ""))
     packed = compressed_bytes(sizes, about, condition, shard)
     widest = max(columns for _, columns in matrices(sizes))
-    memory = 10 * 4 * widest**2 + packed
+    # Measured: 11.4 times at 3,072 columns and a third as many rows.
+    memory = 12 * 4 * widest**2 + packed
     blocks = _shard_bytes(sizes, about, job.blocks) + job.blocks * hessian_bytes(sizes)
     return memory, blocks + packed, 0
 
