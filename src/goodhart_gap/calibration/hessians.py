@@ -22,6 +22,7 @@ from torch import nn
 
 from goodhart_gap.calibration.progress import Progress
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.memory import give_back
 from goodhart_gap.models.shards import block_range
 from goodhart_gap.models.streaming import BlockCall, Decoder, WeightFile, shared_inputs
 from goodhart_gap.models.tensor_files import TensorFileWriter
@@ -80,9 +81,13 @@ def accumulate_hessians(config: Any, job: HessianJob, base_fingerprint: str, dev
     total = sum(part.shape[0] * part.shape[1] for part in activations.values())
     progress = Progress(f"{job.shard}: propagated", total * len(blocks), "token-blocks")
     header_bytes = _HEADER_BYTES_PER_MODULE * (modules + 1)
-    with WeightFile(job.weights) as weights, TensorFileWriter(job.hessians, header_bytes) as file:
+    with TensorFileWriter(job.hessians, header_bytes) as file:
         for index in blocks:
-            with decoder.loaded_block(index, weights) as block:
+            # Opened for each block: what has been read of a mapped file counts as memory.
+            with (
+                WeightFile(job.weights) as weights,
+                decoder.loaded_block(index, weights) as block,
+            ):
                 names = decoder.anatomy.linears[index]
                 prefix = decoder.anatomy.block(index)
                 walk = _BlockWalk(decoder, block, index, names)
@@ -97,6 +102,7 @@ def accumulate_hessians(config: Any, job: HessianJob, base_fingerprint: str, dev
                             list(hessian.shape),
                             hessian.cpu().numpy().data.cast("B"),
                         )
+            give_back()
         file.metadata |= {
             "format": "pt",
             "aliases": json.dumps(aliases),

@@ -25,6 +25,7 @@ from goodhart_gap.compression.hessians import HessianFile
 from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.memory import give_back
 
 LOGGER = logging.getLogger(__name__)
 PROGRESS_S = 10.0
@@ -111,7 +112,10 @@ class _Job:
             HessianFile(self.hessians) as calibration,
         ):
             metrics = _Metrics(calibration, calibration.owner(modules[0]))
-            return [self._compress(file, metrics, module) for module in modules]
+            results = [self._compress(file, metrics, module) for module in modules]
+        del metrics
+        give_back()
+        return results
 
     def _compress(self, file: Any, metrics: "_Metrics", module: str) -> _Result:
         settings = self.allocation[module]
