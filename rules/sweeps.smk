@@ -114,6 +114,7 @@ rule rank_blocks:
     input:
         profile=profile_of,
         sweep=rules.tabulate_sweep.output.sweep,
+        sensitivity=sensitivity_of,
     output:
         blocks="<results>/{experiment}/tables/blocks.csv",
         agreement="<results>/{experiment}/tables/agreement.csv",
@@ -130,12 +131,13 @@ rule rank_blocks:
         runtime=10,
     params:
         facts=facts_of_profile,
+        sensitivity=sensitivity_flag,
         code=code_digest("rank_blocks"),
     message:
         "Rank the blocks of {wildcards.experiment} by every measure"
     shell:
         "python scripts/rank_blocks.py --profile {input.profile} --sweep {input.sweep}"
-        " --facts {params.facts:q} --blocks {output.blocks} --agreement {output.agreement}"
+        " {params.sensitivity} {input.sensitivity} --facts {params.facts:q} --blocks {output.blocks} --agreement {output.agreement}"
         " --shape {output.shape} > {log} 2>&1"
 
 

@@ -60,6 +60,18 @@ def profile_of(wildcards):
     return f"<results>/models/{model}/{profiled_condition(wildcards)}/profile.csv"
 
 
+def sensitivity_of(wildcards):
+    """The model's sensitivity, where it was measured for the condition profiled."""
+    if profiled_condition(wildcards) in CANDIDATES:
+        return f"<results>/models/{experiment_of(wildcards).model}/sensitivity.csv"
+    return []
+
+
+def sensitivity_flag(wildcards):
+    """The option that passes the sensitivity, where there is one."""
+    return "--sensitivity" if sensitivity_of(wildcards) else ""
+
+
 def profile_settings(wildcards):
     """JSON of ProfileSettings."""
     return CONFIG.models[wildcards.model].profile.model_dump_json()

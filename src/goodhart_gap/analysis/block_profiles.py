@@ -33,7 +33,13 @@ OUTCOMES = {
 }
 """Measures that need task outcomes of the block compressed alone."""
 
-LABELS = {name: label for name, (_, label) in (MEASURES | OUTCOMES).items()}
+GIVEN = {
+    "share_lost": ("error", "share of the matrices' output energy lost (calibration tokens)"),
+    "divergence": ("divergence", "output KL, as budgets are decided by"),
+}
+"""Measures of sensitivity.csv, where the condition is a choice of a budget."""
+
+LABELS = {name: label for name, (_, label) in (MEASURES | GIVEN | OUTCOMES).items()}
 
 
 def block_table(
@@ -151,9 +157,15 @@ def shape_of(table: pd.DataFrame) -> str:
     }.get((signs.get("first", 0), signs.get("last", 0)), "no shape shown")
 
 
-def read_block_measures(rows: Rows) -> dict[int, float]:
-    """{block: value} of a table with columns `block` and `value`."""
-    return {row["block"]: float(row["value"]) for row in rows}
+def given_measures(sensitivity: Rows, condition: str) -> dict[str, dict[int, float]]:
+    """{measure: {block: value}} of sensitivity.csv for one condition, the sums of its matrices."""
+    mine = [row for row in sensitivity if row["condition"] == condition]
+    if not mine:
+        return {}
+    return {
+        name: {row["block"]: float(row[column]) for row in mine}
+        for name, (column, _) in GIVEN.items()
+    }
 
 
 def _row(estimate: Estimate, facts: ProfileFacts) -> dict[str, Any]:

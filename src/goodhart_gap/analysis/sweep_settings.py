@@ -16,7 +16,7 @@ class SweepCondition(Settings):
 
     kind: Literal["baseline", "compressed", "mixed", "selective", "family"]
     """`compressed`: all blocks at one setting; `mixed`: blocks of several conditions; `selective`:
-    blocks left out by hand; `family`: member of a family."""
+    blocks left out by hand, or chosen under a budget; `family`: member of a family."""
 
     method: str | None = None
     """How its matrices are compressed; none for the baseline."""

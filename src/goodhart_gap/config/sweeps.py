@@ -1,6 +1,7 @@
 """What a sweep's tables and documents need to know about its conditions, from the config."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from goodhart_gap.analysis.sweep_settings import SweepCondition, SweepFacts
 from goodhart_gap.compression.reuse import BASE, origin_of_block
@@ -40,7 +41,7 @@ def compressed_by(config: Config, names: tuple[str, ...]) -> list[str]:
         origin
         for name in names
         for origin in (config.conditions[name].reused or {name: None})
-        if origin != BASE and config.conditions[origin].compress is not None
+        if origin != BASE and config.conditions[origin].compresses
     )
     return list(found)
 
@@ -48,11 +49,18 @@ def compressed_by(config: Config, names: tuple[str, ...]) -> list[str]:
 def _member(config: Config, name: str, blocks: int) -> SweepCondition:
     settings = config.conditions[name]
     origins = dict(_origins(name, settings, blocks))
-    used = [config.conditions[origin].compress for origin in origins.values() if origin != BASE]
-    methods = sorted({each.method for each in used if each is not None})
-    bits = [each.bits for each in used if each is not None]
+    used = [config.conditions[origin] for origin in origins.values() if origin != BASE]
+    matrices = [each.compress for each in used if each.compress is not None]
+    if settings.budget is not None:
+        choices = [
+            config.conditions[choice] for choice in settings.budget.choices if choice != BASE
+        ]
+        methods = sorted({each.compress.method for each in choices if each.compress is not None})
+    else:
+        methods = sorted({each.method for each in matrices})
+    bits = [each.bits for each in matrices]
     reused = [origin for origin in settings.reused if origin != BASE]
-    found = {
+    found: dict[str, Any] = {
         "name": name,
         "kind": _kind(settings, len(reused)),
         "method": " and ".join(methods) or None,
@@ -67,9 +75,11 @@ def _member(config: Config, name: str, blocks: int) -> SweepCondition:
 
 
 def _kind(settings: ConditionSettings, reused: int) -> str:
-    if settings.compress is None and settings.reuse is None:
+    if not settings.compresses and settings.reuse is None and settings.imported is None:
         return "baseline"
     protect = settings.protect
+    if settings.budget is not None:
+        return "selective"
     if protect.first or protect.last or protect.blocks or protect.patterns:
         return "selective"
     return "mixed" if reused > 1 else "compressed"
@@ -77,10 +87,10 @@ def _kind(settings: ConditionSettings, reused: int) -> str:
 
 def _origins(name: str, settings: ConditionSettings, blocks: int) -> Iterator[tuple[int, str]]:
     """Yield each block and where it comes from; protected ones from the base."""
-    if settings.compress is None and settings.reuse is None:
+    if not settings.compresses and settings.reuse is None:
         return
     protect = settings.protect
     whole = {*range(protect.first), *range(blocks - protect.last, blocks), *protect.blocks}
     for block in range(blocks):
-        origin = name if settings.compress else origin_of_block(settings, block)
+        origin = name if settings.compresses else origin_of_block(settings, block)
         yield block, BASE if block in whole or origin is None else origin

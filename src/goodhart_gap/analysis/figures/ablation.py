@@ -12,10 +12,10 @@ Rows = list[dict[str, Any]]
 STYLES: Any = ("-", "--", ":", "-.")
 COUNTED = ("first", "last")
 VARIES = {
-    "first": "first blocks protected",
-    "last": "last blocks protected",
-    "block": "one block protected",
-    "window": "window protected",
+    "first": "first blocks",
+    "last": "last blocks",
+    "block": "one block",
+    "window": "a run of blocks",
     "only": "one block compressed",
 }
 
@@ -56,7 +56,13 @@ def draw_ablation(sweep: Rows) -> Figure:
         panels[1][0].set_ylabel("flips over the\nnoise floor (points)")
         panels[0][0].set_ylim(bottom=0)
         handles = [line for axes in panels[0] for line in axes.get_legend_handles_labels()[0]]
-        figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
+        figure.legend(
+            handles=handles,
+            title="what stays uncompressed (the rest from)",
+            loc="outside upper center",
+            ncols=2 if len(handles) > 2 else len(handles),
+            frameon=False,
+        )
     return figure
 
 
@@ -64,7 +70,8 @@ def _line(
     axes: Any, rows: Rows, key: str, value: str, index: int, about: dict[str, Any], scale: float = 1
 ) -> None:
     rows = sorted(rows, key=lambda row: row[key] or 0)
-    places = [row[key] or 0 for row in rows]
+    # Families stand side by side, so that no interval hides another.
+    places = [(row[key] or 0) + 0.15 * (index % 3 - 1) for row in rows]
     colour = SHADES[index % len(SHADES)]
     for row, place in zip(rows, places, strict=True):
         low, high = row[f"{value}_low"], row[f"{value}_high"]

@@ -11,6 +11,9 @@ from goodhart_gap.analysis.figures.style import MARKERS, RC, SHADES, new_figure,
 Rows = list[dict[str, Any]]
 
 STYLES: Any = ("-", "--", ":", "-.")
+TICKS = (2, 3, 4, 6, 8)
+DODGE = 0.012
+"""Methods stand side by side by this share, so that no interval hides another."""
 
 
 def draw_bits(sweep: Rows) -> Figure:
@@ -32,6 +35,7 @@ def draw_bits(sweep: Rows) -> Figure:
         right.set_ylabel("flips over the noise floor (points)")
         for axes in (left, right):
             axes.set_xscale("log", base=2)
+            axes.set_xticks(TICKS)
             axes.xaxis.set_major_formatter(ScalarFormatter())
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel("measured bits a weight")
@@ -51,14 +55,17 @@ def _series(axes: Any, rows: Rows, value: str, method: str, index: int, scale: f
     rows = sorted((r for r in rows if r[value] is not None), key=lambda r: r["bits_per_parameter"])
     colour = SHADES[index % len(SHADES)]
     marker = MARKERS[index % len(MARKERS)]
+    places = {
+        row["condition"]: row["bits_per_parameter"] * (1 + DODGE * (index - 1)) for row in rows
+    }
     for row in rows:
         low, high = row[f"{value}_low"], row[f"{value}_high"]
         if low is not None and high is not None and (value != "kl" or low > 0):
-            place = row["bits_per_parameter"]
+            place = places[row["condition"]]
             axes.plot([place, place], [scale * low, scale * high], color=colour, linewidth=1)
     line = [row for row in rows if row["kind"] != "selective"]
     axes.plot(
-        [row["bits_per_parameter"] for row in line],
+        [places[row["condition"]] for row in line],
         [scale * row[value] for row in line],
         STYLES[index % len(STYLES)],
         marker=marker,
@@ -69,7 +76,7 @@ def _series(axes: Any, rows: Rows, value: str, method: str, index: int, scale: f
     )
     hollow = [row for row in rows if row["kind"] == "selective"]
     axes.plot(
-        [row["bits_per_parameter"] for row in hollow],
+        [places[row["condition"]] for row in hollow],
         [scale * row[value] for row in hollow],
         marker,
         color=colour,
