@@ -1,0 +1,95 @@
+"""Peak memory of calibration and compression does not grow with the number of blocks."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from goodhart_gap.compression.allocation import allocate, module_shapes
+from goodhart_gap.compression.settings import ConditionSettings
+from goodhart_gap.files import read_json, write_json
+from tests.integration.workshop import ROOT
+from tests.tiny_models import write_tiny_checkpoint
+from tests.unit.models.fetching import fetch_base, file_settings
+
+pytestmark = pytest.mark.workflow
+
+WIDTH = 512
+SETTINGS = {"method": "gptq", "bits": 4}
+
+
+LAUNCHER = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(status)
+"""
+# A child's peak counts from the memory of the process it was forked from, hence a small one.
+
+
+def peak_mb(folder: Path, script: str, *arguments: object) -> float:
+    """Run the script of a rule in `folder`; return the most main memory it had, in MiB."""
+    command = [sys.executable, "-c", LAUNCHER, sys.executable, f"{ROOT}/scripts/{script}.py"]
+    done = subprocess.run(
+        [*command, *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stderr.splitlines()[-1]) / 1024
+
+
+def peaks(folder: Path, blocks: int) -> dict[str, float]:
+    """Calibrate and compress a random model whose blocks lie in one shard; peak memory by script.
+
+    One shard is the hardest case: with a fixed number of blocks a shard, every job of a larger
+    model is as one of the smaller.
+    """
+    folder.mkdir()
+    checkpoint = write_tiny_checkpoint(folder / "checkpoint", blocks=blocks, hidden=WIDTH)
+    base = folder / "base"
+    changes = {"blocks": blocks, "blocks_per_shard": blocks, "dtype": "bfloat16"}
+    fetch_base(file_settings(checkpoint, **changes), base)
+    generator = torch.Generator().manual_seed(0)
+    tokens = {
+        split: torch.randint(0, 300, (rows, 64), generator=generator, dtype=torch.int32)
+        for split, rows in (("train", 12), ("held_out", 2))
+    }
+    save_file(tokens, folder / "tokens.safetensors")
+    shard = f"blocks000-{blocks - 1:03d}"
+    weights, fingerprint = base / f"{shard}.safetensors", base / f"{shard}.fingerprint.json"
+    found = {}
+    found["accumulate_hessians"] = peak_mb(
+        folder,
+        "accumulate_hessians",
+        *("--config", base / "config.json", "--tokens", "tokens.safetensors"),
+        *("--embeddings", base / "embeddings.safetensors", "--weights", weights),
+        *("--fingerprint", fingerprint, "--shard", shard, "--threads", 1),
+        *("--hessians", "hessians.safetensors", "--after", "after.safetensors"),
+    )
+    condition = ConditionSettings.model_validate({"compress": SETTINGS})
+    shapes = module_shapes([read_json(fingerprint)])
+    write_json(folder / "allocation.json", allocate("m", "c", condition, shapes))
+    found["compress_shard"] = peak_mb(
+        folder,
+        "compress_shard",
+        *("--base", weights, "--fingerprint", fingerprint, "--hessians", "hessians.safetensors"),
+        *("--allocation", "allocation.json", "--threads", 1, "--compressed", "out.safetensors"),
+    )
+    return found
+
+
+def test_four_times_the_blocks_take_no_more_memory(tmp_path: Path) -> None:
+    small, large = peaks(tmp_path / "small", 4), peaks(tmp_path / "large", 16)
+    # What a job that held all Hessians would take beside the smaller model's.
+    every_hessian_mb = 8 * 12 * (3 * WIDTH**2 + (2 * WIDTH) ** 2) / 2**20
+    for script, peak in small.items():
+        assert every_hessian_mb > 0.3 * peak, "the model is too small to tell"
+        assert large[script] < 1.1 * peak, (script, small, large)
