@@ -26,8 +26,13 @@ WIDTH = 32
 STAGES = ("fetch_shard", "accumulate_hessians", "compress_shard", "sample_responses")
 
 
-def rehearsal_config(blocks_per_shard: int, prefix: str | None) -> dict[str, Any]:
-    """Return what is put over the 72B experiment's own configuration: a thin model, few tokens."""
+def rehearsal_config(
+    blocks_per_shard: int, prefix: str | None, *, on_cluster: bool = True
+) -> dict[str, Any]:
+    """Return what is put over the 72B experiment's own configuration: a thin model, few tokens.
+
+    The nodes of the test's cluster have GPUs, as far as Slurm knows; this machine has none.
+    """
     compress = {"compress": {"group_size": 16, "rank": 4}}
     config: dict[str, Any] = {
         "build": [EXPERIMENT],
@@ -36,6 +41,7 @@ def rehearsal_config(blocks_per_shard: int, prefix: str | None) -> dict[str, Any
                 "source": "file:checkpoint",
                 "revision": None,
                 "blocks_per_shard": blocks_per_shard,
+                "gpus": on_cluster,
                 "sizes": {
                     "hidden": WIDTH,
                     "intermediate": 2 * WIDTH,

@@ -49,7 +49,8 @@ def test_faults_in_every_stage_change_nothing(tmp_path: Path, thin: Path, s3: Se
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    here = RehearsalWorkshop(tmp_path / "here", thin, rehearsal_config(BLOCKS_PER_SHARD, None))
+    alone = rehearsal_config(BLOCKS_PER_SHARD, None, on_cluster=False)
+    here = RehearsalWorkshop(tmp_path / "here", thin, alone)
     here.run()
     config = rehearsal_config(BLOCKS_PER_SHARD, f"s3://{BUCKET}/disturbed")
     workshop = RehearsalWorkshop(tmp_path / "there", thin, config)
@@ -90,7 +91,7 @@ def test_scratch_disk_of_a_compress_job_is_as_planned(
     for variable, value in s3.environment().items():
         monkeypatch.setenv(variable, value)
     model = write_tiny_checkpoint(tmp_path / "model", "qwen2", blocks=2, hidden=256)
-    config = rehearsal_config(2, f"s3://{BUCKET}/scratch")
+    config = rehearsal_config(2, f"s3://{BUCKET}/scratch", on_cluster=False)
     config["models"]["qwen2-72b"] |= {
         "blocks": 2,
         "sizes": {
