@@ -116,6 +116,40 @@ rule export_gguf:
         " --gguf {output.gguf} 2>&1 | tee {log}"
 
 
+rule export_caldera:
+    input:
+        shards=export_weights,
+        index="<results>/models/{model}/{condition}/model.safetensors.index.json",
+        config="<results>/models/{model}/{condition}/config.json",
+        companions=collect("<results>/models/{{model}}/base/{name}", name=COMPANIONS),
+    output:
+        weights="<results>/models/{model}/{condition}/exports/caldera/model.safetensors",
+        copies=collect(
+            "<results>/models/{{model}}/{{condition}}/exports/caldera/{name}",
+            name=["config.json", *COMPANIONS],
+        ),
+    log:
+        "<logs>/export_caldera/{model}/{condition}.log",
+    benchmark:
+        "<benchmarks>/export_caldera/{model}/{condition}.jsonl"
+    wildcard_constraints:
+        condition=EXPORTABLE,
+    conda:
+        "../environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        code=code_digest("export_caldera"),
+    message:
+        "Writing {wildcards.condition} of {wildcards.model} as a folder that stands alone"
+    shell:
+        "python scripts/export_caldera.py --shards {input.shards} --index {input.index}"
+        " --config {input.config} --companions {input.companions} --weights {output.weights}"
+        " --copies {output.copies} 2>&1 | tee {log}"
+
+
 rule check_export:
     input:
         shards=export_weights,

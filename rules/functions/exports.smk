@@ -7,6 +7,7 @@ EXPORTABLE = (
 )
 
 EXPORTED = {
+    "caldera": ("model.safetensors", "config.json"),
     "dense": ("model.safetensors", "config.json"),
     "compressed-tensors": (
         "model.safetensors",

@@ -13,6 +13,8 @@ from tests.integration.workshop import Workshop
 
 pytestmark = pytest.mark.workflow
 
+FORMATS = ("caldera", "dense", "compressed-tensors", "gguf")
+
 FOLDER = "results/models/tiny/uniform/exports"
 
 
@@ -51,7 +53,7 @@ def texts(workshop: Workshop, condition: str) -> list[str]:
     return [json.loads(line)["text"] for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("format", ["dense", "compressed-tensors", "gguf"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_each_export_agrees_and_has_a_manifest(format: str, exported: Workshop) -> None:
     folder = exported.folder / FOLDER / format
     agreement = json.loads((folder / "agreement.json").read_text())

@@ -11,11 +11,13 @@ from goodhart_gap.compression.assemble import shapes_of
 from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json, write_json
+from goodhart_gap.models.tensor_files import read_header
 from goodhart_gap.runtime.exports.agreement import Agreement, check, compare
 from goodhart_gap.runtime.exports.compressed_tensors import Packed
 from goodhart_gap.runtime.exports.dense import export_dense, write_config
 from goodhart_gap.runtime.exports.gguf_file import export_gguf
 from goodhart_gap.runtime.exports.loading import load_export
+from goodhart_gap.runtime.exports.whole import export_whole
 from goodhart_gap.runtime.load import load_model
 from tests.unit.conftest import Folders
 from tests.unit.runtime.checkpoints import FOUR_BITS, compress
@@ -71,8 +73,27 @@ def checkpoint(bases: Folders) -> "type[Checkpoint]":
     return make  # type: ignore[return-value]
 
 
+def stored_bytes(path: Path) -> int:
+    """Bytes of all tensors of a file."""
+    return max(entry["data_offsets"][1] for entry in read_header(path).tensors.values())
+
+
 def agreement(checkpoint: Checkpoint, format: str, files: list[Path]) -> Agreement:
     return compare(checkpoint.ours(), load_export(format, files), TOKENS, format)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_folder_that_stands_alone(
+    family: str, checkpoint: type[Checkpoint], tmp_path: Path
+) -> None:
+    own = checkpoint(family)
+    files = [tmp_path / "model.safetensors", tmp_path / "config.json"]
+    export_whole(own.shards, own.index, own.folder / "config.json", files[0])
+    write_json(files[1], read_json(own.folder / "config.json"))
+    found = agreement(own, "caldera", files)
+    assert found.rms_difference < 1e-4
+    assert found.greedy_equal
+    assert stored_bytes(files[0]) == sum(map(stored_bytes, own.shards))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -10,9 +10,10 @@ from goodhart_gap.errors import GoodhartError
 GENERATED = 16
 """Tokens of a greedy continuation."""
 
-TOLERANCE = {"dense": 1e-4, "compressed-tensors": 0.02, "gguf": 1e-3}
+TOLERANCE = {"caldera": 0.02, "dense": 1e-4, "compressed-tensors": 0.02, "gguf": 1e-3}
 """Largest root mean square difference of float32 logits, as a share of their standard deviation.
 
+`caldera` is computed packed, Q + L R unrounded; on SmolLM2 that makes 0.005.
 `compressed-tensors` rounds Q to bfloat16 and L, R too, our dense weights are the sum, rounded once;
 measured on SmolLM2 that makes 0.013. (A forward pass in bfloat16 itself makes 0.03.)
 """

@@ -23,7 +23,11 @@ def load_export(format: str, files: Sequence[Path], dtype: torch.dtype = torch.f
     folder = files[0].parent
     if format == "gguf":
         return AutoModelForCausalLM.from_pretrained(folder, gguf_file=files[0].name, dtype=dtype)
-    if format == "dense":
+    if format == "caldera":
+        from goodhart_gap.runtime import quantizer
+
+        quantizer.register()
+    if format in ("caldera", "dense"):
         return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     try:
         import compressed_tensors  # noqa: F401
