@@ -11,7 +11,6 @@ import pytest
 from goodhart_gap.provenance.manifest import SUFFIX
 from tests.integration.test_edits import SCORING, replace
 from tests.integration.workshop import Workshop
-from tests.servers.s3_proxy import Action, on, times
 from tests.servers.seaweed import BUCKET, KEY, SECRET, SeaweedFS
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
@@ -175,33 +174,6 @@ def test_what_is_cut_off_on_s3_is_made_again_and_nothing_else(
     assert f"has {size - 100} bytes where its manifest says {size}" in dry
 
 
-def fetch_base(workshop: Workshop) -> subprocess.CompletedProcess[str]:
-    """Run the part of the workflow that first writes to S3, and reads from it."""
-    return workshop.snakemake("--", "results/models/tiny/calibration/tokens.safetensors")
-
-
-@pytest.mark.parametrize("method", ["PUT", "GET"])
-def test_the_run_goes_on_when_the_server_is_back(
-    workshop: Workshop, s3: SeaweedFS, method: str
-) -> None:
-    workshop.config = stored_config(f"{s3.prefix}/killed-{method}")
-
-    def back() -> None:
-        s3.kill()
-        s3.start()
-
-    path = "embeddings.safetensors"
-    action = Action(upload_bytes=1000, download_bytes=1000, then=back)
-    s3.proxy.fault = times(1, on(method, path, action))
-    target = "results/models/tiny/calibration/tokens.safetensors"
-    if method == "GET":
-        # What lies on S3 only must come from there.
-        workshop.run("--", "results/models/tiny/base/fingerprint.json")
-    output = workshop.run("--", target)
-    assert "Traceback" not in output
-    assert (workshop.folder / target).is_file()
-
-
 FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
     "wrong credentials": (
         {"AWS_SECRET_ACCESS_KEY": CANARY},
@@ -229,7 +201,7 @@ def test_a_fault_is_one_clear_sentence(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     workshop.config = stored_config(prefix, patience_s=1)
-    failed = fetch_base(workshop)
+    failed = workshop.snakemake("--", "results/models/tiny/calibration/tokens.safetensors")
     assert failed.returncode != 0
     assert failed.stdout.count(sentence) == 1
     assert "Traceback" not in failed.stdout

@@ -119,9 +119,9 @@ class StorageObject(S3Object):
         record = self._record(self.local_path())
         found = self.provider.look(self.name)
         if found is not None and record is not None and found.size_bytes != record.size_bytes:
-            # Another process may have made it again since.
+            # Another process may have made it again since: this is not to be remembered.
             self.provider.saw(self.name, None)
-            found = self.provider.look(self.name)
+            found = self.provider.look(self.name) or found
         if found is None:
             return False
         if record is None or record.size_bytes == found.size_bytes:

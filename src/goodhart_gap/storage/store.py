@@ -101,7 +101,7 @@ class Store:
         digest = sha256 or _sha256(file)
         size = file.stat().st_size
 
-        def put() -> Remote:
+        def put() -> None:
             with file.open("rb") as handle:
                 self._client.upload_fileobj(
                     handle,
@@ -110,12 +110,16 @@ class Store:
                     ExtraArgs={"Metadata": {"sha256": digest}},
                     Config=_transfer(),
                 )
-            found = self._head(name)
-            if found is None or (found.size_bytes, found.sha256) != (size, digest):
-                raise _damaged("the uploaded object is not the file")
-            return found
 
-        return self._patiently(name, put)
+        for _ in range(DAMAGED_TIMES):
+            self._patiently(name, put)
+            found = self.look(name)
+            if found is not None and (found.size_bytes, found.sha256) == (size, digest):
+                return found
+        raise GoodhartError(
+            f"{self.prefix}/{name}: the uploaded object is not the file, {DAMAGED_TIMES} times; "
+            "look after the server."
+        )
 
     def download(self, name: str, file: Path, sha256: str | None = None) -> None:
         """Download an object to `file`, atomically; its SHA-256 must be `sha256` where given, else
