@@ -5,6 +5,7 @@ goodhart-gap trace results/smollm2-n100/ANALYSIS.md "DBDK"
 goodhart-gap adopt results
 goodhart-gap plan
 goodhart-gap bisect layer-ablation --family last-of-3bit -- --cores 2
+goodhart-gap overview results
 goodhart-gap preflight
 goodhart-gap pod create config/pods/qwen2-72b-n100.yaml
 goodhart-gap export smollm2-n100 crate
@@ -22,6 +23,7 @@ from goodhart_gap.files import write_json, write_text
 from goodhart_gap.operations.demands import demands_of
 from goodhart_gap.operations.pods.command import add_pod_verbs
 from goodhart_gap.operations.preflight import preflight
+from goodhart_gap.overview import overview
 from goodhart_gap.provenance.adopt import adopt, judge
 from goodhart_gap.provenance.chain import read_chain
 from goodhart_gap.provenance.fetch import fetch_results
@@ -104,6 +106,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--family", help="family of protected sets; else the experiment's first")
     verb.add_argument("options", nargs="*", metavar="-- OPTION", help="options for snakemake")
     verb.set_defaults(run=_bisect)
+
+    verb = verbs.add_parser(
+        "overview", help="write README.md of the results: what ran, at what cost"
+    )
+    verb.add_argument("results", type=Path, help="folder of results")
+    verb.set_defaults(run=_overview)
 
     verb = verbs.add_parser("export", help="pack an experiment as a Workflow Run RO-Crate")
     verb.add_argument("experiment", help="name of the experiment")
@@ -214,6 +222,11 @@ def _bisect(arguments: argparse.Namespace) -> int:
     steps = bisect(arguments.experiment, arguments.family, options, say)
     found = steps.iloc[-1]["smallest_enough"]
     print("no set of the family is enough" if found != found else f"smallest enough: {int(found)}")
+    return 0
+
+
+def _overview(arguments: argparse.Namespace) -> int:
+    print(overview(arguments.results))
     return 0
 
 
