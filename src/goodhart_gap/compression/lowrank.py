@@ -83,12 +83,6 @@ def fit(matrix: torch.Tensor, metric: Metric, rank: int, steps: int = POWER_STEP
     return Factors(left, left.T @ matrix)
 
 
-def refit_left(matrix: torch.Tensor, right: torch.Tensor, metric: Metric) -> torch.Tensor:
-    """The best L for a given R: A H R^T (R H R^T)^+."""
-    weighted = metric.matrix @ right.T
-    return least_squares(right @ weighted, (matrix @ weighted).T).T
-
-
 def refit_right(matrix: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
     """The best R for a given L: (L^T L)^+ L^T A, the same for every positive definite H."""
     return least_squares(left.T @ left, left.T @ matrix)
@@ -127,13 +121,16 @@ def quantize_alternating(
     for _ in range(sweeps):
         stored_right = _store(refit_right(matrix, left), metric, bits, group_size)
         right = stored_right.dense()
-        gram = Metric(right @ metric.matrix @ right.T, damping=1e-4)
-        stored_left = _store(refit_left(matrix, right, metric), gram, bits, group_size, left=True)
+        weighted = metric.matrix @ right.T
+        gram, crossed = right @ weighted, matrix @ weighted
+        wanted = least_squares(gram, crossed.T).T
+        stored_left = _store(wanted, Metric(gram, damping=1e-4), bits, group_size, left=True)
         left = stored_left.dense().T.contiguous()
-        pair = Factors(left, right, stored_left, stored_right)
-        error = metric.squared_norm(matrix - pair.dense())
+        # The squared error less that of the matrix itself, without another product with H.
+        error = float(((left.T @ left) * gram).sum(dtype=torch.float64))
+        error -= 2 * float((crossed * left).sum(dtype=torch.float64))
         if error < best_error:
-            best, best_error = pair, error
+            best, best_error = Factors(left, right, stored_left, stored_right), error
     return best
 
 
