@@ -69,12 +69,14 @@ def test_rank_of_one_condition_reruns_that_condition_and_below(finished: Worksho
 
 
 def test_more_runs_add_jobs_and_rerun_none(finished: Workshop) -> None:
-    finished.experiment["runs"] = 3
+    finished.experiment["runs"] = 25
     jobs = finished.jobs()
-    sampled = {w["first"] for rule, w in jobs if rule == "sample_responses"}
-    scored = {w["run"] for rule, w in jobs if rule == "score_responses"}
-    assert sampled == {"2"}
-    assert scored == {"2"}
+    new = {str(run) for run in range(2, 25)}
+    for rule, wildcard in (("sample_responses", "first"), ("score_responses", "run")):
+        made = [w[wildcard] for name, w in jobs if name == rule]
+        assert set(made) == new
+        assert len(made) == 3 * len(new)
+    assert {rule for rule, _ in jobs} == BELOW_SAMPLING
 
 
 def test_a_new_condition_computes_only_itself(finished: Workshop) -> None:
@@ -114,6 +116,7 @@ def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop
     workshop.run()
     assert len(finished_files(responses)) == 12
     # A killed job may have put its file in place already; Snakemake rightly does not trust it.
+    assert not list(responses.rglob(".journal-*"))
     made_again = [path for path, stamp in survivors.items() if path.stat().st_mtime_ns != stamp]
     assert len(made_again) <= 2
     assert {path: path.stat().st_mtime_ns for path in models} == models

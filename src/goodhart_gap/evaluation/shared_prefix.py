@@ -1,20 +1,22 @@
 """Attention for many runs of few prompts: each prompt's keys and values are stored once.
 
 A response's attention is computed in two parts, over its prompt and over what it has generated, and
-the parts are merged by their log-sum-exp, as in cascade or "Hydragen" attention (Juravsky et al.
-2024). All sequences have generated equally many tokens, so the second part is one batch of small
-products over storage that grows in steps.
+the parts are merged by their largest scores and sums, as in cascade or "Hydragen" attention
+(Juravsky et al. 2024). All sequences have generated equally many tokens, so the second part is one
+batch of small products over storage that grows in steps.
 
 The parts a response's result depends on have shapes that follow from the response alone: its
 prompt's length, and how far it has come. That is what makes a response independent of the batch
-wherever the matrix kernels treat rows independently.
+wherever the matrix kernels treat rows independently. Elementwise functions need care too: torch
+computes the last few elements of a tensor one by one, and `exp` of one element rounds otherwise
+than `exp` of a vector. So none is applied to a tensor that has few elements a row.
 
 The model is not altered: transformers lets attention be computed by a registered function, and asks
 a cache object to keep keys and values. Ours does both.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -116,11 +118,9 @@ class SharedPrefixCache:
         query = query.reshape(rows, kv_heads, heads // kv_heads, width)
         mask = query.new_zeros(self.keys[layer].shape[2], dtype=torch.float32)
         mask[self.steps :] = float("-inf")
-        own, own_log = attention(query, self.keys[layer], self.values[layer], scale, mask)
-        prompt, prompt_log = self._attend_to_prompts(query, layer, scale)
-        weight = torch.sigmoid(own_log - prompt_log).unsqueeze(-1)
-        merged = torch.lerp(prompt.float(), own.float(), weight).to(query.dtype)
-        return merged.reshape(rows, heads, 1, width)
+        own = attention(query, self.keys[layer], self.values[layer], scale, mask)
+        merged = merge(own, self._attend_to_prompts(query, layer, scale))
+        return merged.to(query.dtype).reshape(rows, heads, 1, width)
 
     def _arrange(self) -> None:
         """Lay the rows of each group out as prompts x slots, as many slots as the fullest has."""
@@ -131,29 +131,40 @@ class SharedPrefixCache:
             group.arrange(rows_of)
         self.groups = [group for group in self.groups if group.members]
 
-    def _attend_to_prompts(self, query: Tensor, layer: int, scale: float) -> tuple[Tensor, Tensor]:
+    def _attend_to_prompts(self, query: Tensor, layer: int, scale: float) -> "Part":
         _, kv_heads, shared, width = query.shape
-        result, logs = torch.empty_like(query), query.new_empty(query.shape[:3], dtype=torch.float)
+        single = query.new_empty(query.shape[:3], dtype=torch.float32)
+        found = Part(query.new_empty(query.shape, dtype=torch.float32), single, single.clone())
         for group in self.groups:
             places = group.on(query.device)
             prompts, slots = places.layout.shape
             stacked = query[places.layout].transpose(1, 2).reshape(prompts, kv_heads, -1, width)
-            part, log = attention(stacked, *group.layers[layer], scale, places.mask)
-            part = part.view(prompts, kv_heads, slots, shared, width).transpose(1, 2)
-            log = log.view(prompts, kv_heads, slots, shared).transpose(1, 2)
-            result[places.rows] = part.flatten(0, 1)[places.taken]
-            logs[places.rows] = log.flatten(0, 1)[places.taken]
-        return result, logs
+            part = attention(stacked, *group.layers[layer], scale, places.mask)
+            for whole, piece in zip(found, part, strict=True):
+                apart = piece.view(prompts, kv_heads, slots, shared, *piece.shape[3:])
+                whole[places.rows] = apart.transpose(1, 2).flatten(0, 1)[places.taken]
+        return found
 
 
-def attention(
-    query: Tensor, key: Tensor, value: Tensor, scale: float, mask: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return softmax(q k^T scale + mask) v and the log-sum-exp.
+class Part(NamedTuple):
+    """Attention over some of the positions, not yet normalised; all float32."""
+
+    weighted: Tensor
+    """Sum of values, weighted by exp(score - peak), [batch, heads, queries, width]."""
+
+    peak: Tensor
+    """Largest score, [batch, heads, queries]."""
+
+    total: Tensor
+    """Sum of the weights, [batch, heads, queries]."""
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, scale: float, mask: Tensor) -> Part:
+    """Return attention with the scores q k^T scale + mask.
 
     query, key and value [batch, heads, positions, width], the last two contiguous; mask float32,
     broadcast to [batch, heads, queries, keys]. What is masked out is multiplied all the same, so it
-    must be finite. Results [batch, heads, queries, width], and float32 [batch, heads, queries].
+    must be finite.
 
     For the few queries of a step of generation, batched products take half the time of the fused
     kernel, which wins where queries are many. Scores are rounded to the query's dtype, as in
@@ -165,10 +176,23 @@ def attention(
     small = query.reshape(batch * heads, queries, width)
     scores = torch.bmm(small, keys.transpose(1, 2)).float().mul_(scale)
     scores = scores.view(batch, heads, queries, room).add_(mask)
-    log = torch.logsumexp(scores, dim=-1)
-    weights = scores.sub_(log.unsqueeze(-1)).exp_().to(value.dtype)
-    result = torch.bmm(weights.view(batch * heads, queries, room), values)
-    return result.view(batch, heads, queries, width), log
+    peak = scores.amax(dim=-1)
+    weights = scores.sub_(peak.unsqueeze(-1)).exp_()
+    rounded = weights.to(value.dtype).view(batch * heads, queries, room)
+    weighted = torch.bmm(rounded, values).view(batch, heads, queries, width)
+    return Part(weighted.float(), peak, weights.sum(dim=-1))
+
+
+def merge(first: Part, second: Part) -> Tensor:
+    """Return softmax attention over the positions of both, float32, shaped as their `weighted`."""
+    peak = torch.maximum(first.peak, second.peak)
+    weighted, total = torch.zeros_like(first.weighted), torch.zeros_like(first.weighted)
+    for part in (first, second):
+        # As wide as the values before `exp`: see the module's docstring.
+        share = (part.peak - peak).unsqueeze(-1).expand_as(weighted).contiguous().exp_()
+        weighted.addcmul_(part.weighted, share)
+        total.addcmul_(part.total.unsqueeze(-1).expand_as(weighted), share)
+    return weighted.div_(total)
 
 
 def _attention_function(
