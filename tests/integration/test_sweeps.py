@@ -44,7 +44,7 @@ def configure(workshop: Workshop) -> None:
 def workshop(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Workshop:
     made = Workshop(tmp_path_factory.mktemp("sweeps") / "workshop", checkpoint)
     configure(made)
-    made.run("results/models/tiny/uniform/fidelity.csv")
+    made.run("--", "results/models/tiny/uniform/fidelity.csv")
     return made
 
 
@@ -54,13 +54,13 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_family_over_finished_shards_compresses_nothing(workshop: Workshop) -> None:
-    planned = workshop.planned("ablation", "sensitivity")
+    planned = workshop.planned("--", "ablation", "sensitivity")
     assert "compress_shard" not in planned
     assert "accumulate_hessians" not in planned
     # last and first, windows at both ends, which are other conditions, and four single blocks.
     assert planned["assemble_reuse"] == planned["allocate_reuse"] == 2 + 2 + 2 + 4
     # Mixed bits need the one other condition, and nothing else.
-    assert workshop.planned("bits")["compress_shard"] == 2 * 2
+    assert workshop.planned("--", "bits")["compress_shard"] == 2 * 2
 
 
 def test_sampling_takes_exactly_the_shards_it_needs(workshop: Workshop) -> None:
@@ -70,7 +70,7 @@ def test_sampling_takes_exactly_the_shards_it_needs(workshop: Workshop) -> None:
         ("last-2", ["base/blocks002-003", "uniform/blocks000-001"]),
         ("window-0-1", ["base/blocks000-001", "uniform/blocks002-003"]),
     ):
-        plan = workshop.run("--dry-run", "--verbose", target.format(condition))
+        plan = workshop.run("--dry-run", "--", target.format(condition))
         (job,) = re.findall(r"rule sample_responses:\n +input: (.*)", plan)
         shards = {
             path.removeprefix("results/models/tiny/").removesuffix(".safetensors")
@@ -81,7 +81,7 @@ def test_sampling_takes_exactly_the_shards_it_needs(workshop: Workshop) -> None:
 
 
 def test_the_documents_answer_with_intervals(workshop: Workshop) -> None:
-    output = workshop.run("sensitivity", "ablation", "bits")
+    output = workshop.run("--", "sensitivity", "ablation", "bits")
     said = re.findall(r"(\w+): (\d+) matrices compressed, (\d+) reused, (\d+) left", output)
     # 4 blocks of 7 matrices.
     assert ("blocks", "28", str(28 * 6 - (1 + 2 + 1 + 2 + 2 + 2) * 7), "70") in said
@@ -105,5 +105,5 @@ def test_the_documents_answer_with_intervals(workshop: Workshop) -> None:
         assert words in profile
     for text in (ablation, bits, profile):
         assert not re.search(r"\b(nan|None|inf)\b", text)
-    finished = workshop.planned("sensitivity", "ablation", "bits")
+    finished = workshop.planned("--", "sensitivity", "ablation", "bits")
     assert finished == {}
