@@ -90,6 +90,18 @@ MISTAKES: list[tuple[str, Callable[[dict[str, Any]], Any], list[str]]] = [
         ["experiments.smollm2-n100.model", "smolm2-135m", "'smollm2-135m'"],
     ),
     (
+        "unknown judge",
+        lambda raw: experiment(raw).update(
+            grading={"explanation": "judge", "judge": {"model": "smolm2-135m"}}
+        ),
+        ["experiments.smollm2-n100.grading.judge.model", "smolm2-135m", "'smollm2-135m'"],
+    ),
+    (
+        "judge without judge",
+        lambda raw: experiment(raw).update(grading={"explanation": "judge"}),
+        ["experiments.smollm2-n100.grading", "explanation: judge needs a `judge`"],
+    ),
+    (
         "missing key",
         lambda raw: experiment(raw).pop("model"),
         ["experiments.smollm2-n100.model", "required"],
