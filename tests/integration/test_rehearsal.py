@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.rehearsal import (
     CONFIGFILE,
+    EXPERIMENT,
     WIDTH,
     Rehearsal,
     RehearsalWorkshop,
@@ -103,6 +104,7 @@ def test_scratch_disk_of_a_compress_job_is_as_planned(
         },
     }
     config["conditions"] = {}
+    config["experiments"][EXPERIMENT]["conditions"] = ["baseline", "large-4bit"]
     workshop = RehearsalWorkshop(tmp_path / "w", model, config)
     target = f"s3://{BUCKET}/scratch/models/qwen2-72b/large-4bit/blocks000-001.safetensors"
     workshop.run("--until", "accumulate_hessians", "accumulate_passing_hessians", "allocate")

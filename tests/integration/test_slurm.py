@@ -124,7 +124,7 @@ def test_jobs_ask_for_what_the_model_needs(disturbed: dict[str, dict[str, str]])
 def test_a_job_ended_for_its_time_asks_for_more(
     disturbed: dict[str, dict[str, str]], slurm: Slurm
 ) -> None:
-    jobs = [slurm.job(number) for number in slurm.jobs("all")]
+    jobs = [slurm.job(number) for number in sorted(slurm.jobs("all"), key=int)]
     first, second = [job for job in jobs if job["Comment"].startswith("rule_compress_shard")]
     assert (first["JobState"], second["JobState"]) == ("TIMEOUT", "COMPLETED")
     assert first["MinMemoryNode"] == "4000M"
