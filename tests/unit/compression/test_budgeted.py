@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from goodhart_gap.compression.allocation import read_allocation
@@ -17,8 +18,9 @@ from goodhart_gap.compression.budgeted import (
     write_why,
 )
 from goodhart_gap.compression.matrix_settings import MatrixSettings
-from goodhart_gap.compression.settings import Budget
+from goodhart_gap.compression.settings import Budget, ConditionSettings, Protection
 from goodhart_gap.compression.shard import compress_shard
+from goodhart_gap.config.families import budget_mistakes
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import write_json
 from goodhart_gap.models.fingerprints import fingerprint_shard
@@ -154,3 +156,30 @@ def test_sensitivity_is_read_by_its_loss(tmp_path: Path) -> None:
 def test_a_block_as_it_is_takes_its_tensors(house: House) -> None:
     size = block_bytes(house.records[0], 1, None)
     assert size == pytest.approx(2 * (4 * WIDTH * WIDTH + WIDTH), rel=0.01)
+
+
+def test_a_budget_stands_alone() -> None:
+    budget = {"bits_per_parameter": 4, "choices": ["base"]}
+    for other in ({"compress": {}}, {"reuse": "x"}, {"protect": {"last": 1}}):
+        with pytest.raises(ValidationError, match=r"a budget decides|has either"):
+            ConditionSettings.model_validate({"budget": budget, **other})
+
+
+@pytest.mark.parametrize(
+    ("choice", "mistake"),
+    [
+        ("nothing", "unknown condition"),
+        ("baseline", "name a condition that has `compress`"),
+        ("selective", "leaves blocks out"),
+    ],
+)
+def test_choices_are_checked(choice: str, mistake: str) -> None:
+    conditions = {
+        "baseline": ConditionSettings(),
+        "uniform": ConditionSettings(compress=MatrixSettings()),
+        "selective": ConditionSettings(compress=MatrixSettings(), protect=Protection(last=1)),
+    }
+    budget = Budget(bits_per_parameter=4, choices=("uniform", "base", choice))
+    (found,) = budget_mistakes(ConditionSettings(budget=budget), conditions)
+    assert found[0] == choice
+    assert mistake in found[1]

@@ -89,6 +89,29 @@ def test_decoding_gives_what_was_coded(rows: int, columns: int, bits: int) -> No
     assert torch.equal(again.dense(), coded.dense())
 
 
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_coding_what_was_decoded_changes_nothing(bits: int) -> None:
+    matrix, metric = weight(40, 24, bits), Metric(torch.eye(24), 0.01)
+    rounder = Rounder(40, 24, fitting_scale(matrix, bits), bits)
+    values = ldlq(matrix, metric.natural, rounder)
+    again = Rounder(40, 24, rounder.scale, bits)
+    assert torch.allclose(ldlq(values, metric.natural, again), values, atol=1e-5)
+    assert torch.equal(again.codes, rounder.codes)
+
+
+def test_looking_ahead_pays() -> None:
+    """What follows has a say in the last state, and gains more than the rest loses."""
+    noise = torch.randn(64, 96, generator=torch.Generator().manual_seed(2))
+    losses = {}
+    for ahead in (0, 8):
+        states, losses[ahead] = [0] * 64, 0.0
+        for start in range(0, 96 - 24, 24):
+            part = noise[:, start : start + 24 + ahead]
+            _, values, states = encode_streams(part, states, 2, ahead)
+            losses[ahead] += float((values - noise[:, start : start + 24]).square().sum())
+    assert losses[8] < 0.85 * losses[0]
+
+
 @pytest.mark.parametrize(("bits", "scalar_loss"), [(2, 0.1175), (3, 0.03454), (4, 0.009497)])
 def test_beats_the_best_scalar_codebook_on_normal_noise(bits: int, scalar_loss: float) -> None:
     """`scalar_loss` is the distortion of the Lloyd-Max quantizer of the normal distribution."""
