@@ -1,7 +1,10 @@
 """A sweep over finished shards compresses nothing, and its documents come out of the graph."""
 
 import csv
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,21 +66,40 @@ def test_a_family_over_finished_shards_compresses_nothing(workshop: Workshop) ->
     assert workshop.planned("--", "bits")["compress_shard"] == 2 * 2
 
 
-def test_sampling_takes_exactly_the_shards_it_needs(workshop: Workshop) -> None:
-    target = "results/blocks/responses/{}/seed42/runs0-1.jsonl"
-    for condition, needed in (
-        ("last-1", ["base/blocks002-003", "uniform/blocks000-001", "uniform/blocks002-003"]),
-        ("last-2", ["base/blocks002-003", "uniform/blocks000-001"]),
-        ("window-0-1", ["base/blocks000-001", "uniform/blocks002-003"]),
-    ):
-        plan = workshop.run("--dry-run", "--", target.format(condition))
-        (job,) = re.findall(r"rule sample_responses:\n +input: (.*)", plan)
-        shards = {
-            path.removeprefix("results/models/tiny/").removesuffix(".safetensors")
-            for path in job.split(", ")
-            if "/blocks" in path
-        }
-        assert shards == set(needed)
+def inputs_of_sampling(workshop: Workshop, condition: str) -> set[str]:
+    """The block shards that the sampling job of a condition declares."""
+    options = workshop.command("--", f"results/blocks/responses/{condition}/seed42/runs0-1.jsonl")
+    options = options[options.index("--cores") :]
+    described = subprocess.run(
+        [sys.executable, "scripts/graph.py", "describe", "graph.json", *options],
+        cwd=workshop.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert described.returncode == 0, described.stderr
+    jobs = json.loads((workshop.folder / "graph.json").read_text())["jobs"]
+    (job,) = (job for job in jobs if job["rule"] == "sample_responses")
+    shards = (path for path in job["inputs"] if "/blocks0" in path)
+    return {
+        path.removeprefix("results/models/tiny/").removesuffix(".safetensors") for path in shards
+    }
+
+
+@pytest.mark.parametrize(
+    ("condition", "needed"),
+    [
+        ("last-1", {"base/blocks002-003", "uniform/blocks000-001", "uniform/blocks002-003"}),
+        ("last-2", {"base/blocks002-003", "uniform/blocks000-001"}),
+        ("window-0-1", {"base/blocks000-001", "uniform/blocks002-003"}),
+        ("uniform", {"uniform/blocks000-001", "uniform/blocks002-003"}),
+        ("baseline", {"base/blocks000-001", "base/blocks002-003"}),
+    ],
+)
+def test_sampling_takes_exactly_the_shards_it_needs(
+    workshop: Workshop, condition: str, needed: set[str]
+) -> None:
+    assert inputs_of_sampling(workshop, condition) == needed
 
 
 def test_the_documents_answer_with_intervals(workshop: Workshop) -> None:
