@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -66,7 +67,12 @@ class Store:
         self._root = address.path.strip("/")
         self._patience_s = patience_s
         self._is_bucket_there = False
-        self._client = client if client is not None else self._patiently("", open_client)
+        self._given = client
+
+    @cached_property
+    def _client(self) -> Any:
+        """The client: made when it is needed, so that what is all here needs none."""
+        return self._given if self._given is not None else self._patiently("", open_client)
 
     def key(self, name: str) -> str:
         """Return the key of an object of this name."""
