@@ -25,7 +25,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep on one worker (pytest-xdist) the tests of a file, and those of the finished workflow."""
     for item in items:
-        shared = "finished" if "finished" in getattr(item, "fixturenames", ()) else item.path.stem
+        whole = {"finished", "stored"} & set(getattr(item, "fixturenames", ()))
+        shared = "finished" if whole else item.path.stem
         item.add_marker(pytest.mark.xdist_group(shared))
 
 

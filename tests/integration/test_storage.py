@@ -13,7 +13,7 @@ from tests.integration.test_edits import SCORING, replace
 from tests.integration.workshop import Workshop
 from tests.servers.seaweed import BUCKET, KEY, SECRET, SeaweedFS
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
+pytestmark = pytest.mark.workflow
 
 LARGE = {
     *(f"models/tiny/base/{shard}" for shard in ("embeddings", "blocks000-001", "blocks002-003")),
