@@ -39,7 +39,7 @@ from goodhart_gap.analysis.resampling import (
 
 WITHIN, ACROSS, BETWEEN_ROLES = 0.85, 0.7, 0.2
 MEANS = {"understands": 0.7, "executes": 0.65}
-SIZES = ((20, 5), (50, 5), (100, 5), (500, 1))
+SIZES = ("20x5", "50x5", "100x5", "500x1")
 NAMES = ("understands", "dissociation", "dbdk", "gap_rate")
 MARGIN = 0.05
 COLUMNS = ("rate", "independent", "change", "bootstrap")
@@ -49,6 +49,7 @@ TESTS = ("t", "permutation", "mcnemar", "mcnemar_clustered", "equivalence")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulations", type=int, default=1000)
+    parser.add_argument("--sizes", nargs="+", default=SIZES, help="tasks x runs, such as 20x5")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
@@ -59,7 +60,7 @@ def main() -> None:
     header = ("tasks", "runs", "estimand", "rate", "as if ind.", "change", "bootstrap")
     tests = ("t", "permutation", "McNemar", "clustered", "equivalence")
     print("".join(f"{name:>13}" for name in (*header, *tests)))
-    for tasks, runs in SIZES:
+    for tasks, runs in (map(int, size.split("x")) for size in args.sizes):
         start = time.perf_counter()
         found = simulate(tasks, runs, truth, args.simulations, args.seed)
         for name, row in found.items():
