@@ -23,8 +23,10 @@ rule measure_divergence:
         "../environment.yaml"
     threads: 2
     resources:
-        mem_mb=memory_of("sample_responses", small_mb=4000),
-        runtime=minutes_of("sample_responses", small=60),
+        mem_mb=memory_of("measure_divergence", small_mb=4000),
+        runtime=minutes_of("measure_divergence", small=60),
+        disk_mb=disk_of("measure_divergence"),
+        gpu=gpus_of("measure_divergence"),
     params:
         code=code_digest("measure_divergence"),
     message:
@@ -57,8 +59,10 @@ rule profile_blocks:
         "../environment.yaml"
     threads: 2
     resources:
-        mem_mb=memory_of("sample_responses", small_mb=4000),
-        runtime=minutes_of("sample_responses", small=120),
+        mem_mb=memory_of("profile_blocks", small_mb=4000),
+        runtime=minutes_of("profile_blocks", small=120),
+        disk_mb=disk_of("profile_blocks"),
+        gpu=gpus_of("profile_blocks"),
     params:
         settings=profile_settings,
         code=code_digest("profile_blocks"),

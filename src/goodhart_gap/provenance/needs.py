@@ -46,6 +46,9 @@ PATIENCE = 4
 
 SHORTEST_MINUTES = 30
 
+_BASE = "base"
+"""Where a condition that reuses others takes what is not compressed."""
+
 COMPRESS_THREADS = 16
 """Threads of a compress job of a large model: its matrices are products of thousands of columns."""
 
@@ -157,15 +160,65 @@ def _sample(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
     weights = _weight_bytes(model_weights(sizes, dict(about)), about)
     condition = job.config["conditions"].get(job.wildcards.get("condition", "")) or {}
     blocks = about["blocks"]
-    stored = compressed_bytes(sizes, about, condition, range(blocks)) + _shard_bytes(
-        sizes, about, 0
-    )
+    stored = _stored_bytes(sizes, about, condition, job) + _shard_bytes(sizes, about, 0)
     largest = _shard_bytes(sizes, about, min(about.get("blocks_per_shard", 4), blocks))
     experiment = job.config["experiments"].get(job.wildcards.get("experiment", ""), {})
     sampling = experiment.get("sampling", {})
     tokens = job.settings.prompt_tokens + sampling.get("max_new_tokens", 256)
     cache = sampling.get("batch_size", 256) * tokens * 2 * blocks * sizes.keys * 2
     return 2 * largest, stored, weights + cache
+
+
+def _stored_bytes(
+    sizes: ModelSizes, about: Mapping[str, Any], condition: Mapping[str, Any], job: _Job
+) -> float:
+    """Bytes of the shards that hold the blocks of a condition: whole files, also reused ones."""
+    blocks = about["blocks"]
+    reuse = condition.get("reuse")
+    if not reuse:
+        return compressed_bytes(sizes, dict(about), dict(condition), range(blocks))
+    chosen = {reuse: "rest"} if isinstance(reuse, str) else reuse
+    named = {block: name for name, of in chosen.items() if of != "rest" for block in of}
+    rest = next((name for name, of in chosen.items() if of == "rest"), _BASE)
+    protect = condition.get("protect") or {}
+    kept = {
+        *range(protect.get("first", 0)),
+        *range(blocks - protect.get("last", 0), blocks),
+        *protect.get("blocks", ()),
+    }
+    step = about.get("blocks_per_shard", 4)
+    files = {
+        (_BASE if block in kept else named.get(block, rest), block // step)
+        for block in range(blocks)
+    }
+    return sum(
+        compressed_bytes(
+            sizes,
+            dict(about),
+            job.config["conditions"].get(name, {}) if name != _BASE else {},
+            range(shard * step, min((shard + 1) * step, blocks)),
+        )
+        for name, shard in files
+    )
+
+
+def _diverge(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    """Two models side by side, without caches."""
+    memory, stored, _ = _sample(sizes, about, job)
+    weights = _weight_bytes(model_weights(sizes, dict(about)), about)
+    logits = 8.0 * sizes.vocabulary * about.get("calibration", {}).get("sequence_length", 192)
+    return memory, stored + weights, 2 * weights + 2 * logits
+
+
+def _profile(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    """The base, one compressed block, hidden states of every block and log probabilities."""
+    memory, stored, _ = _sample(sizes, about, job)
+    weights = _weight_bytes(model_weights(sizes, dict(about)), about)
+    length = about.get("calibration", {}).get("sequence_length", 192)
+    tokens = length * about.get("profile", {}).get("sequences", 4)
+    kept = tokens * (4.0 * sizes.vocabulary + 4.0 * sizes.hidden * about["blocks"])
+    table = 4.0 * sizes.vocabulary * sizes.hidden
+    return memory, stored + weights, weights + _shard_bytes(sizes, about, 1) + kept + table
 
 
 def _calibrate(
@@ -194,4 +247,6 @@ _NEEDS = {
     "accumulate_passing_hessians": _hessians,
     "compress_shard": _compress,
     "sample_responses": _sample,
+    "measure_divergence": _diverge,
+    "profile_blocks": _profile,
 }

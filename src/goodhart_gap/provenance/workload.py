@@ -275,6 +275,35 @@ def _task_count(tasks: str) -> int:
     return int(match[1]) if match else 20
 
 
+def _measure_divergence(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    # Two forward passes over the held-out tokens, an eighth of all.
+    weights = model_weights(sizes, model)
+    return Work(
+        settings.model_start_s,
+        flops=2 * 2 * weights * calibration_tokens(model) / 8,
+        disk_bytes=2 * weights * DTYPE_BYTES[model.get("dtype", "bfloat16")],
+    )
+
+
+def _profile_blocks(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    # For every block, all blocks after it, and the head.
+    weights, blocks = model_weights(sizes, model), model["blocks"]
+    tokens = (
+        model.get("profile", {}).get("sequences", 4)
+        * calibration_tokens(model)
+        / max(1, model.get("calibration", {}).get("sequences", 96))
+    )
+    return Work(
+        settings.model_start_s,
+        flops=2 * weights * tokens * blocks / 2,
+        disk_bytes=2 * weights * DTYPE_BYTES[model.get("dtype", "bfloat16")],
+    )
+
+
 def work_of(
     job: GraphJob,
     sizes: ModelSizes,
@@ -293,4 +322,6 @@ _WORK = {
     "accumulate_passing_hessians": _accumulate_hessians,
     "compress_shard": _compress_shard,
     "sample_responses": _sample_responses,
+    "measure_divergence": _measure_divergence,
+    "profile_blocks": _profile_blocks,
 }

@@ -46,6 +46,9 @@ COLUMNS = (
 )
 """Sums over the tokens of a sequence."""
 
+_TOKENS_AT_ONCE = 64
+"""Tokens whose candidates' embeddings are in memory at once."""
+
 
 @dataclass(frozen=True)
 class Profiled:
@@ -111,8 +114,8 @@ class _Walk:
         negatives: torch.Tensor,
     ) -> None:
         self.decoder, self.outside = decoder, outside
-        candidates = torch.cat([ids[0][:, None], negatives], 1).to(table.device)
-        self.candidates = table[candidates]
+        self.table = table
+        self.candidates = torch.cat([ids[0][:, None], negatives], 1).to(table.device)
         hidden = decoder.embed(ids, outside)
         self.calls: list[BlockCall] = decoder.block_calls(hidden)
         self.hidden = [hidden]
@@ -166,7 +169,14 @@ class _Walk:
     def _leads(self, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """For each token: place of the best candidate, and lead of the own token, [length]."""
         unit = nn.functional.normalize(hidden[0].float(), dim=-1)
-        cosines = torch.einsum("th,tch->tc", unit, self.candidates)
+        cosines = torch.cat(
+            [
+                torch.einsum("th,tch->tc", part, self.table[candidates])
+                for part, candidates in zip(
+                    unit.split(_TOKENS_AT_ONCE), self.candidates.split(_TOKENS_AT_ONCE), strict=True
+                )
+            ]
+        )
         return cosines.argmax(-1), cosines[:, 0] - cosines[:, 1:].max(-1).values
 
     def _log_probabilities(self, hidden: torch.Tensor) -> torch.Tensor:

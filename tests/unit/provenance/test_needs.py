@@ -92,3 +92,32 @@ def test_a_cut_of_more_blocks_needs_more_of_everything() -> None:
     assert four.scratch_bytes == pytest.approx(4 * one.scratch_bytes)
     assert four.memory_bytes > one.memory_bytes
     assert four.minutes >= one.minutes
+
+
+def test_a_condition_that_reuses_others_needs_the_files_it_points_into() -> None:
+    about = config()
+    about["conditions"] |= {
+        "whole": {"reuse": "uniform"},
+        "last": {"reuse": "uniform", "protect": {"last": 3}},
+        "alone": {"reuse": {"uniform": [5], "base": "rest"}},
+    }
+
+    def disk(condition: str) -> float:
+        wildcards = {"experiment": "e", "condition": condition, "first": "0", "last": "4"}
+        return need("sample_responses", about, **wildcards).scratch_bytes
+
+    packed = (disk("uniform") - EMBEDDINGS) / 80
+    assert disk("whole") == disk("uniform")
+    # Blocks 77 to 79 lie in two shards of two; block 76 comes from a compressed one.
+    assert disk("last") == pytest.approx(EMBEDDINGS + 78 * packed + 4 * BLOCK)
+    assert disk("alone") == pytest.approx(EMBEDDINGS + 2 * packed + 80 * BLOCK)
+
+
+def test_comparing_two_models_needs_both() -> None:
+    wildcards = {"model": "big", "condition": "uniform"}
+    dense = 80 * BLOCK + EMBEDDINGS
+    both = need("measure_divergence", **wildcards)
+    one = need("profile_blocks", **wildcards)
+    assert 2 * dense < both.gpu_bytes < 2.1 * dense
+    assert dense + BLOCK < one.gpu_bytes < 1.3 * dense
+    assert both.scratch_bytes == one.scratch_bytes > dense
