@@ -117,6 +117,8 @@ class CalderaQuantizer(HfQuantizer):
                     self._finish(model, module, shard)
         for name in self._copied:
             _copy(model, name)
+        # The model keeps its quantizer, which need not keep every shard's header.
+        self._modules, self._copied = {}, []
         return model
 
     def _finish(self, model: Any, module: str, shard: PackedShard) -> None:

@@ -12,7 +12,7 @@ from tests.unit.runtime.checkpoints import write_weighty
 HIDDEN, BLOCKS = 1536, 6
 
 PROGRAM = """
-import ctypes, json, sys
+import ctypes, gc, json, sys
 import torch
 import goodhart_gap
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
@@ -22,6 +22,7 @@ def resident(key):
     return int(status.split(key + ":")[1].split()[0]) * 1024
 
 def trim():
+    gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 torch.set_num_threads(1)
