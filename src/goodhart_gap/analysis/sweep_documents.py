@@ -8,7 +8,7 @@ from goodhart_gap.analysis.block_profiles import LABELS, MEASURES
 from goodhart_gap.analysis.documents import Rows, one, where
 from goodhart_gap.analysis.estimands import ESTIMANDS
 from goodhart_gap.analysis.sweep_settings import ProfileFacts, SweepFacts
-from goodhart_gap.analysis.sweeps import INSIDE, OUTSIDE
+from goodhart_gap.analysis.sweeps import EQUAL_BITS, INSIDE, OUTSIDE
 
 DATA_FILES = (
     "templates/ABLATION.md.jinja",
@@ -73,6 +73,8 @@ def excess(row: Mapping[str, Any]) -> str:
 def _with_interval(row: Mapping[str, Any], name: str, show: Callable[[float], str]) -> str:
     if row[name] is None:
         return "-"
+    if f"{name}_low" not in row:
+        return show(row[name])
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     if low is None or high is None:
         return f"{show(row[name])} (no interval)"
@@ -102,6 +104,7 @@ def sweep_context(
         "labels": RATE_LABELS,
         "baseline": baseline,
         "published": _published(published, facts),
+        "tolerance": EQUAL_BITS,
         "total": one(tables["reuse"], condition="all"),
         "at_floor": [
             {"label": RATE_LABELS[name], "rate": baseline[name]}
@@ -194,4 +197,4 @@ def _published(tables: dict[str, Rows], facts: SweepFacts) -> dict[str, Any]:
 
 def _moves(by_task: Rows, task: str) -> bool:
     rows = where(by_task, task=task)
-    return len({(row["executes"], row["understands"], row["evaluations"]) for row in rows}) > 1
+    return len({(row["executes"], row["evaluations"]) for row in rows}) > 1

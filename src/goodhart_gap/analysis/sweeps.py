@@ -26,6 +26,9 @@ Rows = list[dict[str, Any]]
 ESTIMANDS = ("executes", "understands", "gap_rate")
 """Whose changes the table of a sweep has."""
 
+EQUAL_BITS = 0.1
+"""Conditions whose measured bits differ by no more than this share are compared at equal bits."""
+
 OUTSIDE, INSIDE, UNKNOWN = "outside", "inside", "not measured"
 
 
@@ -73,30 +76,34 @@ def budget_table(
     """Every selective condition against the uniform or mixed one of its method nearest in bits.
 
     The difference in KL is paired by sequence; below 0 the selective condition is nearer the base.
+    Where no condition of its method has about the same bits, none is compared.
     """
     rows = []
-    known = sweep.set_index("condition")
+    known = sweep.set_index("condition")["bits_per_parameter"].astype(float)
     others = [m for m in facts.members if m.kind in ("compressed", "mixed")]
     for member in (each for each in facts.members if each.kind == "selective"):
-        mine = float(known.at[member.name, "bits_per_parameter"])
-        rivals = [each.name for each in others if each.method == member.method]
-        if not rivals:
-            continue
-        rival = min(rivals, key=lambda name: abs(known.at[name, "bits_per_parameter"] - mine))
-        one, two = (_sums(divergences[name], "kl") for name in (member.name, rival))
-        estimate = estimate_difference(one, two, "no sequence")
-        low, high = t_interval(estimate, facts.confidence)
-        rows.append(
-            {
-                "selective": member.name,
-                "selective_bits": mine,
+        mine = float(known[member.name])
+        rivals = [
+            each.name
+            for each in others
+            if each.method == member.method
+            and abs(known[each.name] - mine) <= EQUAL_BITS * mine
+            and each.name in divergences
+        ]
+        row: dict[str, Any] = {"selective": member.name, "selective_bits": mine}
+        if rivals and member.name in divergences:
+            rival = min(rivals, key=lambda name: abs(known[name] - mine))
+            one, two = (_sums(divergences[name], "kl") for name in (member.name, rival))
+            estimate = estimate_difference(one, two, "no sequence")
+            low, high = t_interval(estimate, facts.confidence)
+            row |= {
                 "uniform": rival,
-                "uniform_bits": float(known.at[rival, "bits_per_parameter"]),
+                "uniform_bits": float(known[rival]),
                 "difference": estimate.value,
                 "difference_low": low,
                 "difference_high": high,
             }
-        )
+        rows.append(row)
     columns = ["selective", "selective_bits", "uniform", "uniform_bits", "difference"]
     return pd.DataFrame(rows, columns=[*columns, "difference_low", "difference_high"])
 

@@ -96,7 +96,7 @@ KL = {
     "window-0": 0.39,
     "window-4": 0.2,
 }
-BITS = dict.fromkeys(KL, 5.0) | {"three": 3.5, "two": 2.5, "mixed": 4.0, "chosen": 4.6}
+BITS = dict.fromkeys(KL, 5.0) | {"three": 3.5, "two": 2.5, "mixed": 4.0, "chosen": 4.2}
 SOLVED = {"baseline": 30, "two": 0, "three": 20}
 """Of 40 tasks; 30 where nothing else is said."""
 
@@ -252,6 +252,17 @@ def test_selective_is_compared_at_the_nearest_bits(read: Tables) -> None:
     assert row["difference_low"] > 0
 
 
+def test_unequal_bits_are_not_compared() -> None:
+    divergences = {name: divergence(kl) for name, kl in KL.items()}
+    sweep = pd.DataFrame(
+        {"condition": each.name, "bits_per_parameter": BITS.get(each.name, 16)} for each in MEMBERS
+    )
+    sweep.loc[sweep["condition"] == "chosen", "bits_per_parameter"] = 6.0
+    table = budget_table(facts(), sweep, divergences)
+    assert list(table["selective"]) == ["chosen"]
+    assert table["uniform"].isna().all()
+
+
 def test_matrices_are_counted(read: Tables) -> None:
     total = one(read["reuse"], condition="all")
     assert (total["compressed"], total["reused"], total["kept"]) == (2, 1, 1)
@@ -294,6 +305,8 @@ def test_the_documents_say_what_the_tables_say(read: Tables) -> None:
     floored = render("ABLATION.md.jinja", ablation_context(low, read, {}))
     assert '**The baseline\'s rate of "executes" is 75.0 % only**' in floored
     assert "The published sweep" not in floored
+    assert '"keeps execution" says nothing' in floored
+    assert '"keeps execution" says nothing' not in ablation
 
 
 def test_no_digit_comes_from_words_that_templates_are_given() -> None:
@@ -399,7 +412,8 @@ def test_outcomes_of_single_blocks_are_joined_and_lost_execution_is_importance()
 
 def test_the_sensitivity_document(read: Tables, tmp_path: Path) -> None:
     about = profile_facts()
-    blocks = block_table(profile(U), about, [], {})
+    given = {"share_lost": dict(enumerate(U))}
+    blocks = block_table(profile(U), about, [], given)
     both = read | {
         "blocks": written(tmp_path / "blocks.csv", blocks),
         "agreement": written(tmp_path / "agreement.csv", agreement_table(blocks, about)),
