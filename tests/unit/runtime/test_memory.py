@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.runtime.checkpoints import write_weighty
 
-HIDDEN, BLOCKS = 1536, 6
+HIDDEN, BLOCKS = 2048, 4
 
 PROGRAM = """
 import ctypes, gc, json, sys
