@@ -17,6 +17,9 @@ KINDS = {
 }
 TABLES = ("sweep", "answers", "budget", "controls", "reuse", "by-task", "quadrants")
 
+SPANS = ("protected_blocks", "best_protected_blocks")
+"""Columns that look like numbers where a span is one block."""
+
 script = Script(__doc__)
 script.value("--kind")
 for table in TABLES:
@@ -31,7 +34,7 @@ script.output("--document")
 def main(args: argparse.Namespace) -> None:
     context, draw, template = KINDS[args.kind]
     names = [name.replace("-", "_") for name in TABLES]
-    tables = {name: read_rows(getattr(args, name), text=("protected_blocks", "best_protected_blocks")) for name in names}
+    tables = {name: read_rows(getattr(args, name), text=SPANS) for name in names}
     published = {
         name: read_rows(path)
         for name, path in (

@@ -1,5 +1,6 @@
 """What ABLATION.md, BITS.md and SENSITIVITY.md are rendered from: tables, and what is picked."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,8 +39,11 @@ VERDICTS: dict[str | None, str] = {
 RATE_LABELS = {each.name: each.label for each in ESTIMANDS}
 
 
-KL_DIGITS = 4
-"""Digits after the point of a KL in nats."""
+SIGNIFICANT = 3
+"""Digits shown of a plain number, whatever its size; its interval has as many after the point."""
+
+FEWEST_DIGITS, MOST_DIGITS = 2, 8
+"""Digits after the point."""
 
 
 def perplexity(row: Mapping[str, Any]) -> str:
@@ -47,9 +51,18 @@ def perplexity(row: Mapping[str, Any]) -> str:
     return _with_interval(row, "perplexity", lambda value: formatting.number(value))
 
 
-def kl(row: Mapping[str, Any], name: str = "kl", digits: int = KL_DIGITS) -> str:
+def kl(row: Mapping[str, Any], name: str = "kl") -> str:
     """A plain number of a row with its interval; KL in nats a token by default."""
-    return _with_interval(row, name, lambda value: formatting.number(value, digits=digits))
+    digits = _digits(row[name])
+    return _with_interval(row, name, lambda value: formatting.number(float(value), digits=digits))
+
+
+def _digits(value: float | None) -> int:
+    """Digits after the point that show the significant ones."""
+    if not value:
+        return FEWEST_DIGITS
+    size = math.ceil(math.log10(abs(value)))
+    return min(max(SIGNIFICANT - size, FEWEST_DIGITS), MOST_DIGITS)
 
 
 def share(row: Mapping[str, Any], name: str) -> str:
