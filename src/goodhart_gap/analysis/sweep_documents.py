@@ -9,7 +9,7 @@ from goodhart_gap.analysis.block_profiles import LABELS, MEASURES
 from goodhart_gap.analysis.documents import Rows, one, where
 from goodhart_gap.analysis.estimands import ESTIMANDS
 from goodhart_gap.analysis.sweep_settings import ProfileFacts, SweepFacts
-from goodhart_gap.analysis.sweeps import EQUAL_BITS, INSIDE, OUTSIDE
+from goodhart_gap.analysis.sweeps import INSIDE, OUTSIDE
 
 DATA_FILES = (
     "templates/ABLATION.md.jinja",
@@ -117,7 +117,6 @@ def sweep_context(
         "labels": RATE_LABELS,
         "baseline": baseline,
         "published": _published(published, facts),
-        "tolerance": EQUAL_BITS,
         "total": one(tables["reuse"], condition="all"),
         "at_floor": [
             {"label": RATE_LABELS[name], "rate": baseline[name]}

@@ -70,6 +70,9 @@ class SweepFacts(ExperimentDesign):
     recovery: float = Field(default=0.5, gt=0, lt=1)
     """Share of the KL that a protected set must take away to count as enough."""
 
+    equal_bits: float = Field(default=0.1, gt=0, lt=1)
+    """Conditions whose measured bits differ by no more than this share are at equal bits."""
+
     floor_rate: float = Field(default=0.2, gt=0, lt=1)
     """A baseline rate under this leaves compression little to take away."""
 

@@ -26,9 +26,6 @@ Rows = list[dict[str, Any]]
 ESTIMANDS = ("executes", "understands", "gap_rate")
 """Whose changes the table of a sweep has."""
 
-EQUAL_BITS = 0.1
-"""Conditions whose measured bits differ by no more than this share are compared at equal bits."""
-
 OUTSIDE, INSIDE, UNKNOWN = "outside", "inside", "not measured"
 
 
@@ -87,7 +84,7 @@ def budget_table(
             each.name
             for each in others
             if each.method == member.method
-            and abs(known[each.name] - mine) <= EQUAL_BITS * mine
+            and abs(known[each.name] - mine) <= facts.equal_bits * mine
             and each.name in divergences
         ]
         row: dict[str, Any] = {"selective": member.name, "selective_bits": mine}
