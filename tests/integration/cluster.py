@@ -48,6 +48,7 @@ class ClusterRun:
         self.slurm = slurm
         self.environment = os.environ | environment | slurm.environment
         self.log = workshop.folder / "snakemake.log"
+        self.patience_s = 300.0
         self.configfiles = [configfile, "tiny.yaml"] if configfile else ["tiny.yaml"]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -124,9 +125,9 @@ class ClusterRun:
         ]
         return numbers[0]
 
-    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 240) -> None:
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for a condition while snakemake runs."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + self.patience_s
         while not condition():
             assert self._process is not None
             assert self._process.poll() is None, f"ended before {what}\n{self.told()}"

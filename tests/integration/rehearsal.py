@@ -107,6 +107,7 @@ class Rehearsal:
         self.cut_s = cut_s
         self.random = random.Random(seed)
         self.run = ClusterRun(workshop, slurm, s3.environment(), configfile=CONFIGFILE)
+        self.run.patience_s = 3600.0
         self.run.gate(*STAGES)
         self.hit: list[str] = []
         """Comment of every job that was running when a fault came."""
