@@ -138,9 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _send(self, connection: http.client.HTTPConnection, length: int, action: Action) -> None:
-        connection.putrequest(
-            self.command, self.path, skip_host=True, skip_accept_encoding=True
-        )
+        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in ("connection", "expect"):
                 connection.putheader(name, value)
