@@ -8,17 +8,24 @@ from goodhart_gap.compression.budgeted import BASE as AS_IT_IS
 BUDGETED = {name: each.budget for name, each in CONFIG.conditions.items() if each.budget}
 BUDGETED_CONDITIONS = "|".join(map(re.escape, BUDGETED)) or "(?!)"
 
-# What the sensitivity of a model is measured for: every choice of any budget.
-CANDIDATES = sorted(
-    {choice for budget in BUDGETED.values() for choice in budget.choices} - {AS_IT_IS}
-)
+
+def candidates_of(model):
+    """What the sensitivity of a model is measured for: every choice of its experiments' budgets."""
+    conditions = {
+        condition
+        for experiment in CONFIG.experiments.values()
+        if experiment.model == model
+        for condition in experiment.conditions
+    }
+    choices = (BUDGETED[name].choices for name in conditions & set(BUDGETED))
+    return sorted({choice for each in choices for choice in each} - {AS_IT_IS})
 
 
 def shards_of_candidates(wildcards):
     """The compressed shards of every condition that a block may become like."""
     return [
         large(f"<results>/models/{wildcards.model}/{name}/{shard}.safetensors")
-        for name in CANDIDATES
+        for name in candidates_of(wildcards.model)
         for shard in block_shards(wildcards)
     ]
 

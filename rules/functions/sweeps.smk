@@ -62,7 +62,7 @@ def profile_of(wildcards):
 
 def sensitivity_of(wildcards):
     """The model's sensitivity, where it was measured for the condition profiled."""
-    if profiled_condition(wildcards) in CANDIDATES:
+    if profiled_condition(wildcards) in candidates_of(experiment_of(wildcards).model):
         return f"<results>/models/{experiment_of(wildcards).model}/sensitivity.csv"
     return []
 

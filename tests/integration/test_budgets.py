@@ -27,6 +27,7 @@ def test_a_budget_is_measured_chosen_and_kept(finished: Workshop, tmp_path: Path
         "eight": {"compress": {"bits": 8, "group_size": 32, "rank": 0}},
         "budget": {"budget": {"bits_per_parameter": BITS, "choices": ["uniform", "eight", "base"]}},
     }
+    workshop.experiment["conditions"] += ["budget"]
     models = folder / "results/models/tiny"
     target = "results/models/tiny/budget/fidelity.csv"
     planned = workshop.planned(target)

@@ -26,10 +26,7 @@ def exported(finished_session: Workshop, tmp_path_factory: pytest.TempPathFactor
     workshop = Workshop.at(folder)
     workshop.run(
         "--",
-        *(
-            f"{FOLDER}/{format}/agreement.json"
-            for format in ("dense", "compressed-tensors", "gguf")
-        ),
+        *(f"{FOLDER}/{format}/agreement.json" for format in FORMATS),
     )
     for format in ("dense", "gguf"):
         shutil.copytree(folder / FOLDER / format, folder / "others" / format)
