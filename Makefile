@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 VENV := .venv
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: reproduce published report validate-graders test check docs lock clean bench-sampling bench-quality rehearsal
+.PHONY: reproduce published report validate-graders test test-long check docs lock clean bench-sampling bench-quality rehearsal
 
 reproduce: $(VENV)/installed
 	@$(IN_VENV) python -m goodhart_gap.locks
@@ -25,7 +25,11 @@ validate-graders: $(VENV)/installed
 	$(IN_VENV) snakemake --cores 1 --forcerun validate_graders -- results/smollm2-n100/tables/graders.csv
 
 test: check
-	$(IN_VENV) pytest -n 2 --dist loadgroup
+	$(IN_VENV) pytest -n 2 --dist loadgroup -m "not long"
+
+# The tests that take minutes each: the rehearsal of the 72B experiment with faults in every stage.
+test-long: $(VENV)/installed
+	$(IN_VENV) pytest -m long
 
 check: $(VENV)/installed
 	$(IN_VENV) ruff check .

@@ -22,12 +22,14 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep on one worker (pytest-xdist) the tests of a file, and those of the finished workflow."""
     for item in items:
-        whole = {"finished", "stored"} & set(getattr(item, "fixturenames", ()))
-        shared = "finished" if whole else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(shared))
+        if item.get_closest_marker("xdist_group") is None:
+            whole = {"finished_session", "stored"} & set(getattr(item, "fixturenames", ()))
+            shared = "finished" if whole else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """The graph of the 72B experiment on a thin model of 80 blocks, through S3 and Slurm, with faults.
 
-Two shards of 40 blocks each, so that CI can afford it; `make rehearsal` runs the same with the
+Two shards of 40 blocks each, a few minutes (`make test-long`); `make rehearsal` runs the same with the
 shards of the real configuration, and twice on the cluster.
 """
 
@@ -46,6 +46,7 @@ def thin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(folder, "qwen2", blocks=80, hidden=WIDTH)
 
 
+@pytest.mark.long
 def test_faults_in_every_stage_change_nothing(tmp_path: Path, thin: Path, s3: SeaweedFS) -> None:
     reason = why_not()
     if reason:
