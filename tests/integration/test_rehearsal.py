@@ -1,7 +1,7 @@
 """The graph of the 72B experiment on a thin model of 80 blocks, through S3 and Slurm, with faults.
 
-Two shards of 40 blocks each, a few minutes (`make test-long`); `make rehearsal` runs the same with the
-shards of the real configuration, and twice on the cluster.
+Two shards of 40 blocks each, a few minutes (`make test-long`); `make rehearsal` runs the same with
+the shards of the real configuration, and twice on the cluster.
 """
 
 import json
