@@ -1,4 +1,4 @@
-"""What all tests share: steady property tests, and what may not be taken apart in parallel runs."""
+"""What all tests share: steady property tests, and an S3 server."""
 
 import os
 from collections.abc import Iterator
@@ -20,16 +20,6 @@ settings.register_profile(
     "explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep on one worker (pytest-xdist) the tests of a file, and those of the finished workflow."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            whole = {"finished_session", "stored"} & set(getattr(item, "fixturenames", ()))
-            shared = "finished" if whole else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,11 @@
 """Fixtures: one finished tiny experiment for the whole session, and fresh ones to break."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from goodhart_gap.provenance.redaction import SECRET_VARIABLES
 from tests.integration.workshop import Workshop
@@ -25,14 +28,25 @@ def workshop(tmp_path: Path, checkpoint: Path) -> Workshop:
 
 @pytest.fixture(scope="session")
 def finished_session(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Workshop:
-    """A workshop in which the whole workflow has run once; tests must not run jobs in it."""
-    workshop = Workshop(tmp_path_factory.mktemp("session") / "workshop", checkpoint)
-    with pytest.MonkeyPatch.context() as patch:
-        # Planted, so that test_provenance can look for them in everything the run has written.
-        for name in SECRET_VARIABLES:
-            patch.setenv(name, f"canary-{name.lower()}-0123456789")
-        workshop.run()
-    return workshop
+    """A workshop in which the whole workflow has run once; tests must not run jobs in it.
+
+    It runs once however many workers (pytest-xdist) there are, and each has its own copy.
+    """
+    temporary = tmp_path_factory.getbasetemp()
+    shared = temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary
+    original, done = shared / "finished/workshop", shared / "finished/done"
+    with FileLock(shared / "finished.lock"):
+        if not done.exists():
+            workshop = Workshop(original, checkpoint)
+            with pytest.MonkeyPatch.context() as patch:
+                # Planted, so that test_provenance can look for them in all that the run wrote.
+                for name in SECRET_VARIABLES:
+                    patch.setenv(name, f"canary-{name.lower()}-0123456789")
+                workshop.run()
+            done.touch()
+    copy = tmp_path_factory.mktemp("session") / "workshop"
+    shutil.copytree(original, copy, symlinks=True)
+    return Workshop.at(copy)
 
 
 @pytest.fixture

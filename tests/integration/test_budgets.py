@@ -38,7 +38,7 @@ def test_a_budget_is_measured_chosen_and_kept(finished: Workshop, tmp_path: Path
         "allocate_budget": 1,
         "assemble": 1,
     }
-    workshop.run(target)
+    workshop.run("--", target)
 
     sensitivity = rows_of(models / "sensitivity.csv")
     assert {(row["block"], row["condition"]) for row in sensitivity} == {

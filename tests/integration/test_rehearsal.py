@@ -27,7 +27,7 @@ from tests.servers.seaweed import BUCKET, SeaweedFS
 from tests.servers.slurm import Slurm, why_not
 from tests.tiny_models import write_tiny_checkpoint
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.workflow
 
 BLOCKS_PER_SHARD = 40
 REQUESTS_PER_OBJECT = 2

@@ -14,7 +14,7 @@ from tests.integration.workshop import Workshop
 from tests.servers.slurm import Slurm, why_not
 from tests.tiny_models import write_tiny_checkpoint
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.workshop import Workshop
 
-pytestmark = pytest.mark.xdist_group("sweeps")
+pytestmark = pytest.mark.workflow
 
 FAMILIES = {
     "last": {"reuse": "uniform", "protect": {"last": [1, 2]}},
