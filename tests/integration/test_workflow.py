@@ -100,7 +100,7 @@ def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 900  # a loaded machine is no bug
     # Two jobs run at a time, so a third file means that one job at least is done and recorded.
     while len(finished_files(responses)) < 3:
         assert victim.poll() is None, "the run ended before it could be killed"
