@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import torch
@@ -36,19 +35,11 @@ class CompressedFile(WeightFile):
     """A compressed shard, read as if its weights were dense."""
 
     def __enter__(self) -> Self:
-        self._reader = ShardReader(self.path).__enter__()
+        self._file = self._reader = ShardReader(self.path)
         self.record = self._reader.record
         self._plain = set(self._reader.plain_names())
         self.names = self._plain | {f"{module}.weight" for module in self.record.modules}
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._reader.__exit__(kind, error, trace)
 
     def read(self, name: str) -> torch.Tensor:
         """Return a tensor, reconstructed if need be."""
