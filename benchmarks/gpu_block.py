@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from goodhart_gap.compression.caldera import compress_matrix
+from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.settings import MatrixSettings
 

@@ -8,9 +8,9 @@ import torch
 from benchmarks import paper_caldera
 
 from goodhart_gap.compression.accounting import stored_bytes
-from goodhart_gap.compression.caldera import compress_matrix
 from goodhart_gap.compression.fidelity import measure
 from goodhart_gap.compression.matrix_settings import MatrixSettings
+from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
 
 PLAIN = {"group_size": 128, "symmetric": True}

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from goodhart_gap.compression.allocation import module_shapes
-from goodhart_gap.compression.caldera import compress_matrix
 from goodhart_gap.compression.format import ModuleRecord, ShardWriter, read_shard, stored_tensors
+from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.files import read_json

@@ -33,7 +33,7 @@ def trellis_tile_rows(rows: int) -> int:
 
 def effective_rank(shape: tuple[int, int], settings: MatrixSettings) -> int:
     """Rank of L R that a module of `shape` gets."""
-    return min(settings.rank, *shape) if settings.method in ("caldera", "svd-residual") else 0
+    return min(settings.rank, *shape) if settings.factored else 0
 
 
 def stored_bytes(shape: tuple[int, int], settings: MatrixSettings) -> int:

@@ -1,4 +1,4 @@
-"""CALDERA: W ~ Q + L R under the norm of the calibration activations, and its simpler relatives.
+"""CALDERA: W ~ Q + L R under the norm of the calibration activations.
 
 Saha et al., "Compressing Large Language Models using Low Rank and Low Precision Decomposition"
 (NeurIPS 2024), Algorithm 1: minimise tr((W - Q - L R) H (W - Q - L R)^T) by alternating an
@@ -20,9 +20,8 @@ from goodhart_gap.compression.lowrank import Factors
 from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.metric import Feedback, Metric
 from goodhart_gap.compression.quantizers import GroupedMatrix, fit_grid
-from goodhart_gap.compression.rotation import restore_weight, rotate_weight
+from goodhart_gap.compression.rotation import restore_weight
 from goodhart_gap.compression.trellis import TrellisMatrix
-from goodhart_gap.errors import GoodhartError
 
 Quantized = GroupedMatrix | TrellisMatrix | LatticeMatrix
 """Q, by codebook: scalar, trellis, e8."""
@@ -47,45 +46,7 @@ class Approximation:
         return restore_weight(dense) if self.rotated else dense
 
 
-def compress_matrix(
-    weight: torch.Tensor, metric: Metric, settings: MatrixSettings, module: str
-) -> Approximation:
-    """Compress `weight` [rows, columns] (any float dtype) by `settings.method`.
-
-    `metric` is the damped Hessian [columns, columns] of the module's inputs. Raises GoodhartError
-    naming `module` if a weight is not finite or the Hessian is of another width.
-    """
-    weight = weight.float()
-    if not bool(torch.isfinite(weight).all()):
-        raise GoodhartError(
-            f"{module}: the weight holds a number that is not finite; fetch the checkpoint again."
-        )
-    if metric.columns != weight.shape[1]:
-        raise GoodhartError(
-            f"{module}: the weight has {weight.shape[1]} inputs but its Hessian "
-            f"{metric.columns}; rerun the calibration of this shard."
-        )
-    if settings.hadamard:
-        found = _compress(rotate_weight(weight), metric.rotated, settings)
-        return replace(found, rotated=True)
-    return _compress(weight, metric, settings)
-
-
-def _compress(weight: torch.Tensor, metric: Metric, settings: MatrixSettings) -> Approximation:
-    if settings.method == "caldera":
-        return _caldera(weight, metric, settings)
-    if settings.method == "gptq":
-        return Approximation(_error_feedback(weight, metric, settings), None)
-    rounded = _to_nearest(weight, settings)
-    if settings.method == "rtn" or settings.rank == 0:
-        return Approximation(rounded, None)
-    factors = lowrank.fit_unweighted(weight - rounded.dense(), settings.rank)
-    return Approximation(
-        rounded, lowrank.quantize_plain(factors, settings.factor_bits, settings.group_size)
-    )
-
-
-def _caldera(weight: torch.Tensor, metric: Metric, settings: MatrixSettings) -> Approximation:
+def caldera(weight: torch.Tensor, metric: Metric, settings: MatrixSettings) -> Approximation:
     """Alternate between Q and L R, keeping the best pair met."""
     whole = metric.squared_norm(weight)
     best: Approximation | None = None
@@ -93,7 +54,7 @@ def _caldera(weight: torch.Tensor, metric: Metric, settings: MatrixSettings) -> 
     factors = _fit(weight, None, metric, settings) if settings.start == "weight" else None
     for _ in range(settings.iterations if settings.rank else 1):
         target = weight if factors is None else weight - factors.dense()
-        quantized = _error_feedback(target, metric, settings)
+        quantized = error_feedback(target, metric, settings)
         if isinstance(quantized, GroupedMatrix):
             quantized = refine(target, quantized, metric, settings.sweeps)
         factors = _fit(weight - quantized.dense(), factors, metric, settings)
@@ -122,7 +83,7 @@ def _fit(
     return found if errors[0] <= errors[1] else previous
 
 
-def _error_feedback(target: torch.Tensor, metric: Metric, settings: MatrixSettings) -> Quantized:
+def error_feedback(target: torch.Tensor, metric: Metric, settings: MatrixSettings) -> Quantized:
     """Q by LDLQ, on a searched grid or in a codebook for normally distributed weights."""
     if settings.codebook != "scalar":
         codebook = trellis if settings.codebook == "trellis" else lattice
@@ -152,11 +113,3 @@ def _best_scale(target: torch.Tensor, values: torch.Tensor, metric: Metric) -> f
 
 def _feedback(metric: Metric, settings: MatrixSettings) -> Feedback:
     return metric.by_activation if settings.activation_order else metric.natural
-
-
-def _to_nearest(weight: torch.Tensor, settings: MatrixSettings) -> GroupedMatrix:
-    """Q by plain rounding on grids that cover their groups."""
-    grid = fit_grid(
-        weight, settings.bits, settings.group_size, symmetric=settings.symmetric, search=False
-    )
-    return GroupedMatrix(grid.encode(weight), grid)

@@ -63,6 +63,11 @@ class MatrixSettings(Settings):
     damping: float = Field(default=0.01, gt=0)
     """Share of the mean diagonal added to the Hessian's diagonal."""
 
+    @property
+    def factored(self) -> bool:
+        """Whether the method stores factors L and R beside Q."""
+        return self.method in ("caldera", "svd-residual")
+
     @model_validator(mode="after")
     def _codebook_fits(self) -> "MatrixSettings":
         """A vector codebook has one scale for normally distributed weights, and few bits."""

@@ -18,11 +18,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load, save
 
-from goodhart_gap.compression.caldera import compress_matrix
 from goodhart_gap.compression.fidelity import measure
 from goodhart_gap.compression.format import ModuleRecord, ShardWriter, stored_tensors
 from goodhart_gap.compression.hessians import HessianFile
 from goodhart_gap.compression.matrix_settings import MatrixSettings
+from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.memory import give_back

@@ -21,7 +21,7 @@ def describe_condition(settings: ConditionSettings) -> str:
     parts = [f"{matrix.method}, {matrix.bits} bit in groups of {matrix.group_size}"]
     if matrix.codebook != "scalar":
         parts = [f"{matrix.method}, {matrix.bits} bit by the {matrix.codebook} codebook"]
-    if matrix.method in ("caldera", "svd-residual"):
+    if matrix.factored:
         low_rank = f"rank {matrix.rank} at {matrix.factor_bits} bit"
         parts.append(low_rank if matrix.rank else "no low-rank part")
     left_out = ", ".join(_left_out(settings.protect))

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from goodhart_gap.evaluation.graders import GRADERS, concepts
 from goodhart_gap.evaluation.task_sets import read_task_set
 from goodhart_gap.evaluation.tasks import Task
 from goodhart_gap.evaluation.validation import (
     MINIMUM_KAPPA,
     MINIMUM_RATE,
     GoldResponse,
-    concepts_grader,
     gate_shortfalls,
     read_gold,
     validate,
@@ -42,7 +42,7 @@ def page_text(root: Path = Path()) -> str:
     return environment.get_template("GRADERS.md.jinja").render(
         rows=rows,
         sources=_by_source(tasks, gold),
-        shortfalls={grader: gate_shortfalls(rows, grader) for grader in ("concepts", "legacy")},
+        shortfalls={grader: gate_shortfalls(rows, grader) for grader in GRADERS},
         minimum_kappa=MINIMUM_KAPPA,
         minimum_rate=MINIMUM_RATE,
         tasks=len(tasks),
@@ -57,7 +57,7 @@ def _by_source(tasks: Mapping[str, Task], gold: Sequence[GoldResponse]) -> list[
     """
     counts: dict[tuple[str, str], Counter[str]] = {}
     for row in gold:
-        given = concepts_grader(tasks[row.task], row.role, row.text, row.truncated)
+        given = concepts(tasks[row.task], row.role, row.text, row.truncated)
         found = counts.setdefault((row.condition, row.role), Counter())
         found["labels"] += 1
         found["true"] += row.label

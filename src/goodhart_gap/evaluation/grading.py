@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.evaluation import legacy
 from goodhart_gap.evaluation.answers import grade_answer
+from goodhart_gap.evaluation.graders import GRADERS
 from goodhart_gap.evaluation.grading_settings import GradingSettings
 from goodhart_gap.evaluation.quadrants import quadrant
 from goodhart_gap.evaluation.rubrics import Coverage, grade_explanation
@@ -55,9 +55,10 @@ def score(
     coverage = _coverage(task, explanation, judge)
     executes = answer.status == "correct"
     understands = coverage.status == "explained"
-    if settings.grader == "legacy":
-        executes = legacy.executes(task, execution["text"])
-        understands = legacy.understands(task, explanation["text"])
+    if settings.grader != "concepts":
+        grader = GRADERS[settings.grader]
+        executes = grader(task, "execution", execution["text"], execution["truncated"])
+        understands = grader(task, "explanation", explanation["text"], explanation["truncated"])
     return {
         "task": task.id,
         "category": task.category,

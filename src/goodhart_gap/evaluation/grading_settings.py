@@ -29,6 +29,8 @@ class GradingSettings(Settings):
     def _judge_is_there(self) -> "GradingSettings":
         if self.explanation == "judge" and self.judge is None:
             raise ValueError("explanation: judge needs a `judge`")
-        if self.explanation == "judge" and self.grader == "legacy":
-            raise ValueError("the legacy grader has its own rules for explanations, and no judge")
+        if self.explanation == "judge" and self.grader != "concepts":
+            raise ValueError(
+                f"the {self.grader} grader has its own rules for explanations, and no judge"
+            )
         return self

@@ -7,23 +7,19 @@ weighted by how many responses of the pool each labelled one stands for.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.evaluation import legacy
 from goodhart_gap.evaluation.acceptance import Case, cases
-from goodhart_gap.evaluation.answers import grade_answer
-from goodhart_gap.evaluation.rubrics import grade_explanation
+from goodhart_gap.evaluation.graders import GRADERS, Grader, Role, concepts
 from goodhart_gap.evaluation.tasks import Task
 from goodhart_gap.evaluation.verdicts import Verdicts, judged
 from goodhart_gap.settings import Settings
-
-Role = Literal["execution", "explanation"]
 
 MINIMUM_KAPPA = 0.7
 """Gate: agreement with the labels beyond chance, at least."""
@@ -78,27 +74,6 @@ class Verdict:
     expected: bool
     given: bool
     weight: float = 1.0
-
-
-Grader = Callable[[Task, Role, str, bool], bool]
-
-
-def concepts_grader(task: Task, role: Role, text: str, truncated: bool) -> bool:
-    """Ours: typed answers and concept coverage."""
-    if role == "execution":
-        return grade_answer(task.answer, text, truncated).status == "correct"
-    if task.rubric is None:
-        return False
-    prompts = tuple(task.prompts().values())
-    return grade_explanation(task.rubric, text, truncated, prompts).status == "explained"
-
-
-def legacy_grader(task: Task, role: Role, text: str, _truncated: bool) -> bool:
-    """The original's rules."""
-    return legacy.executes(task, text) if role == "execution" else legacy.understands(task, text)
-
-
-GRADERS: Mapping[str, Grader] = {"concepts": concepts_grader, "legacy": legacy_grader}
 
 
 def suite_verdicts(grader: Grader, tasks: Iterable[Task], role: Role) -> list[Verdict]:
@@ -195,7 +170,7 @@ def judge_grader(stored: Verdicts) -> Grader:
 
     def grader(task: Task, role: Role, text: str, truncated: bool) -> bool:
         if role == "execution":
-            return concepts_grader(task, role, text, truncated)
+            return concepts(task, role, text, truncated)
         return task.rubric is not None and (
             judged(task, text, truncated, stored).status == "explained"
         )

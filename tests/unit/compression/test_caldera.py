@@ -1,6 +1,6 @@
 """The loop: every method, every ragged combination, every kind of bad input."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 import torch
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goodhart_gap.compression.accounting import stored_bytes
-from goodhart_gap.compression.caldera import compress_matrix
 from goodhart_gap.compression.format import stored_tensors
+from goodhart_gap.compression.methods import METHODS, compress_matrix
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.errors import GoodhartError
@@ -24,7 +24,12 @@ from tests.unit.compression.cases import (
     weight,
 )
 
-methods = st.sampled_from(["caldera", "gptq", "rtn", "svd-residual"])
+methods = st.sampled_from([*METHODS])
+
+
+def test_every_method_has_the_name_that_settings_know() -> None:
+    named = get_args(MatrixSettings.model_fields["method"].annotation)
+    assert set(METHODS) == set(named)
 
 
 @few

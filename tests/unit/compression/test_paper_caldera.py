@@ -5,9 +5,9 @@ import torch
 from benchmarks import paper_caldera
 
 from goodhart_gap.compression import lattice
-from goodhart_gap.compression.caldera import compress_matrix
 from goodhart_gap.compression.ldlq import ldlq
 from goodhart_gap.compression.matrix_settings import MatrixSettings
+from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.rotation import restore_weight, rotate_weight
 from tests.unit.compression.cases import hessian, weight

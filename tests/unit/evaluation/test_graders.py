@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from goodhart_gap.evaluation import graders_page, legacy
 from goodhart_gap.evaluation.acceptance import FILLER, cases, surface_forms, swapped
+from goodhart_gap.evaluation.graders import GRADERS, concepts
+from goodhart_gap.evaluation.grading_settings import GradingSettings
 from goodhart_gap.evaluation.tasks import Task
 from goodhart_gap.evaluation.validation import (
-    concepts_grader,
     corrected_rate,
     gate_shortfalls,
     rates,
@@ -30,7 +32,12 @@ IDS = [
 
 
 def understands(task: Task, text: str) -> bool:
-    return concepts_grader(task, "explanation", text, False)
+    return concepts(task, "explanation", text, False)
+
+
+def test_every_grader_has_the_name_that_settings_know() -> None:
+    named = get_args(GradingSettings.model_fields["grader"].annotation)
+    assert set(GRADERS) == set(named)
 
 
 @pytest.mark.parametrize("task_id", IDS)
@@ -39,7 +46,7 @@ def test_acceptance_suite(original: dict[str, Task], task_id: str) -> None:
     wrong = [
         case
         for case in cases(task)
-        if concepts_grader(task, case.role, case.text, case.truncated) != case.accept
+        if concepts(task, case.role, case.text, case.truncated) != case.accept
     ]
     assert not wrong
 
@@ -122,10 +129,10 @@ def test_legacy_rules_reproduce_the_record(published: Path) -> None:
 
 def test_legacy_flaws_are_kept(original: dict[str, Task]) -> None:
     assert legacy.executes(original["task_schedule"], "")
-    assert not concepts_grader(original["task_schedule"], "execution", "", False)
+    assert not concepts(original["task_schedule"], "execution", "", False)
     refusal = "No definitive answer can be given, although Dan beat Amy."
     assert legacy.executes(original["ranking_update"], refusal)
-    assert not concepts_grader(original["ranking_update"], "execution", refusal, False)
+    assert not concepts(original["ranking_update"], "execution", refusal, False)
 
 
 def test_gold_set(original: dict[str, Task]) -> None:

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from goodhart_gap.compression.allocation import module_shapes
 from goodhart_gap.compression.assemble import assemble, write_config, write_index
-from goodhart_gap.compression.caldera import compress_matrix
 from goodhart_gap.compression.format import ModuleRecord, ShardWriter, stored_tensors
+from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.packing import pack
 from goodhart_gap.compression.settings import MatrixSettings

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from goodhart_gap.compression.caldera import compress_matrix
 from goodhart_gap.compression.format import ModuleRecord, stored_tensors
+from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.errors import GoodhartError
