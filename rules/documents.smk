@@ -12,8 +12,9 @@ rule write_analysis:
         figures=rules.draw_figures.output,
         fingerprint=base_fingerprint,
     output:
-        document=report(
-            "<results>/{experiment}/ANALYSIS.md",
+        document="<results>/{experiment}/ANALYSIS.md",
+        page=report(
+            "<results>/{experiment}/ANALYSIS.html",
             caption="captions/analysis.rst",
             category="Documents",
             labels={"experiment": "{experiment}", "what": "analysis"},
@@ -37,7 +38,8 @@ rule write_analysis:
         "Write the analysis of {wildcards.experiment}"
     shell:
         "python scripts/write_analysis.py {params.inputs} --facts {params.facts:q}"
-        " --statistics {params.statistics:q} --document {output.document} > {log} 2>&1"
+        " --statistics {params.statistics:q} --document {output.document} --page {output.page}"
+        " > {log} 2>&1"
 
 
 rule write_paper:
@@ -85,8 +87,9 @@ rule write_quadrants:
         moves=rules.test_hypotheses.output.moves,
         flips=rules.test_hypotheses.output.flips,
     output:
-        document=report(
-            "<results>/{experiment}/QUADRANTS.md",
+        document="<results>/{experiment}/QUADRANTS.md",
+        page=report(
+            "<results>/{experiment}/QUADRANTS.html",
             caption="captions/by_task.rst",
             category="Documents",
             labels={"experiment": "{experiment}", "what": "by task"},
@@ -108,7 +111,8 @@ rule write_quadrants:
         "Write the quadrants of {wildcards.experiment} by task"
     shell:
         "python scripts/write_quadrants.py --by-task {input.by_task} --moves {input.moves}"
-        " --flips {input.flips} --facts {params.facts:q} --document {output.document} > {log} 2>&1"
+        " --flips {input.flips} --facts {params.facts:q} --document {output.document}"
+        " --page {output.page} > {log} 2>&1"
 
 
 rule audit_record:
@@ -152,8 +156,9 @@ rule write_audit:
         never_explained=rules.audit_record.output.never_explained,
         headline=rules.audit_record.output.headline,
     output:
-        document=report(
-            "<results>/published/AUDIT.md",
+        document="<results>/published/AUDIT.md",
+        page=report(
+            "<results>/published/AUDIT.html",
             caption="captions/audit.rst",
             category="Documents",
             labels={"experiment": "published", "what": "audit"},
@@ -178,4 +183,4 @@ rule write_audit:
         "python scripts/write_audit.py --audit {input.audit} --totals {input.totals}"
         " --artefacts {input.artefacts} --never-explained {input.never_explained}"
         " --headline {input.headline} --designs {params.designs:q} --stated-file {params.stated}"
-        " --document {output.document} > {log} 2>&1"
+        " --document {output.document} --page {output.page} > {log} 2>&1"

@@ -163,8 +163,9 @@ rule write_ablation:
             category="Figures",
             labels={"experiment": "{experiment}", "what": "ablation"},
         ),
-        document=report(
-            "<results>/{experiment}/ABLATION.md",
+        document="<results>/{experiment}/ABLATION.md",
+        page=report(
+            "<results>/{experiment}/ABLATION.html",
             caption="captions/ablation.rst",
             category="Documents",
             labels={"experiment": "{experiment}", "what": "ablation"},
@@ -191,7 +192,7 @@ rule write_ablation:
         " --answers {input.answers} --budget {input.budget} --controls {input.controls}"
         " --reuse {input.reuse} --by-task {input.by_task} --quadrants {input.quadrants}"
         " {params.published} --facts {params.facts:q} --figure {output.figure}"
-        " --document {output.document} > {log} 2>&1"
+        " --document {output.document} --page {output.page} > {log} 2>&1"
 
 
 use rule write_ablation as write_bits with:
@@ -202,8 +203,9 @@ use rule write_ablation as write_bits with:
             category="Figures",
             labels={"experiment": "{experiment}", "what": "bits"},
         ),
-        document=report(
-            "<results>/{experiment}/BITS.md",
+        document="<results>/{experiment}/BITS.md",
+        page=report(
+            "<results>/{experiment}/BITS.html",
             caption="captions/bits.rst",
             category="Documents",
             labels={"experiment": "{experiment}", "what": "bits"},
@@ -233,8 +235,9 @@ rule write_sensitivity:
             category="Figures",
             labels={"experiment": "{experiment}", "what": "sensitivity"},
         ),
-        document=report(
-            "<results>/{experiment}/SENSITIVITY.md",
+        document="<results>/{experiment}/SENSITIVITY.md",
+        page=report(
+            "<results>/{experiment}/SENSITIVITY.html",
             caption="captions/sensitivity.rst",
             category="Documents",
             labels={"experiment": "{experiment}", "what": "sensitivity"},
@@ -258,4 +261,4 @@ rule write_sensitivity:
         "python scripts/write_sensitivity.py --blocks {input.blocks} --agreement {input.agreement}"
         " --shape {input.shape} --sweep {input.sweep} --reuse {input.reuse}"
         " --facts {params.facts:q} --figure {output.figure} --document {output.document}"
-        " > {log} 2>&1"
+        " --page {output.page} > {log} 2>&1"

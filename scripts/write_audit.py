@@ -5,6 +5,7 @@ import argparse
 from goodhart_gap.analysis.audit_document import audit_context
 from goodhart_gap.analysis.csv_tables import read_rows
 from goodhart_gap.analysis.documents import write_document
+from goodhart_gap.analysis.pages import write_page
 from goodhart_gap.analysis.settings import AuditDesigns
 from goodhart_gap.script import Script
 
@@ -14,6 +15,7 @@ for table in ("audit", "totals", "artefacts", "never-explained", "headline"):
 script.settings("--designs", AuditDesigns)
 script.value("--stated-file")
 script.output("--document")
+script.output("--page")
 
 
 def main(args: argparse.Namespace) -> None:
@@ -26,7 +28,8 @@ def main(args: argparse.Namespace) -> None:
         args.designs,
         args.stated_file,
     )
-    write_document(args.document, "AUDIT.md.jinja", context)
+    text = write_document(args.document, "AUDIT.md.jinja", context)
+    write_page(args.page, text, {})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from goodhart_gap.analysis.documents import write_document
 from goodhart_gap.analysis.figures.ablation import draw_ablation
 from goodhart_gap.analysis.figures.bits import draw_bits
 from goodhart_gap.analysis.figures.style import save_svg
+from goodhart_gap.analysis.pages import write_page
 from goodhart_gap.analysis.sweep_documents import ablation_context, bits_context
 from goodhart_gap.analysis.sweep_settings import SweepFacts
 from goodhart_gap.script import Script
@@ -29,6 +30,7 @@ script.input("--published-comparisons", optional=True)
 script.settings("--facts", SweepFacts)
 script.output("--figure")
 script.output("--document")
+script.output("--page")
 
 
 def main(args: argparse.Namespace) -> None:
@@ -44,7 +46,8 @@ def main(args: argparse.Namespace) -> None:
         if path
     }
     save_svg(draw(tables["sweep"]), args.figure)
-    write_document(args.document, template, context(args.facts, tables, published))
+    text = write_document(args.document, template, context(args.facts, tables, published))
+    write_page(args.page, text, {f"figures/{args.kind}.svg": args.figure})
 
 
 if __name__ == "__main__":

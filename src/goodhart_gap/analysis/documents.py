@@ -43,9 +43,11 @@ def render(template: str, context: Mapping[str, Any]) -> str:
     return environment().get_template(template).render(**context)
 
 
-def write_document(path: Path, template: str, context: Mapping[str, Any]) -> None:
-    """Render a template and write it."""
-    write_text(path, render(template, context))
+def write_document(path: Path, template: str, context: Mapping[str, Any]) -> str:
+    """Render a template, write it and return the text."""
+    text = render(template, context)
+    write_text(path, text)
+    return text
 
 
 def one(rows: Rows, **values: Any) -> dict[str, Any]:
