@@ -1,14 +1,18 @@
-"""What results/README.md is rendered from: a row an experiment, and its headline."""
+"""What results/README.md is rendered from: a section an experiment, with its headline."""
 
+import re
 from typing import Any
 
-from goodhart_gap.analysis.documents import Rows, where
+from goodhart_gap.analysis.documents import Rows, one, where
 
 DATA_FILES = ("templates/OVERVIEW.md.jinja",)
 """The template, so that the code digest covers it."""
 
 HEADLINES = 3
 """Changes shown for an experiment: those furthest from none."""
+
+RATES = ("executes", "understands", "dbdk")
+"""Rates shown of a condition."""
 
 
 def overview_context(
@@ -18,24 +22,30 @@ def overview_context(
     return {
         "experiments": [
             run
-            | {
-                "links": run["documents"].split(),
-                "minutes": run["seconds"] / 60,
-                "headline": _headline(rates[run["experiment"]], comparisons[run["experiment"]]),
-            }
+            | {"links": run["documents"].split(), "anchor": _anchor(run["experiment"])}
+            | _headline(rates[run["experiment"]], comparisons[run["experiment"]])
             for run in runs
         ]
     }
 
 
 def _headline(rates: Rows, comparisons: Rows) -> dict[str, Any]:
-    changes = [row for row in where(comparisons, estimand="executes") if row["pairs"]]
+    """Return the rows of the baseline and of the largest changes, and how many are left out."""
+    changes = where(comparisons, estimand="executes")
     known = [row for row in changes if row["difference"] is not None]
     known.sort(key=lambda row: abs(row["difference"]), reverse=True)
     compared = {row["condition"] for row in comparisons}
-    baseline = next((row["condition"] for row in rates if row["condition"] not in compared), "")
-    return {
-        "baseline": where(rates, condition=baseline, rate="executes")[:1],
-        "changes": known[:HEADLINES],
-        "more": len(changes) - len(known[:HEADLINES]),
-    }
+    first = [row["condition"] for row in rates if row["condition"] not in compared][:1]
+    shown = [(name, None) for name in first]
+    shown += [(row["condition"], row) for row in known[:HEADLINES]]
+    rows = [
+        {"condition": condition, "change": change}
+        | {rate: one(rates, condition=condition, rate=rate) for rate in RATES}
+        for condition, change in shown
+    ]
+    return {"rows": rows, "more": len(changes) - len(known[:HEADLINES])}
+
+
+def _anchor(title: str) -> str:
+    """Return the link to a section of that title, as forges make it."""
+    return re.sub(r"[^a-z0-9_ -]", "", title.lower()).replace(" ", "-")

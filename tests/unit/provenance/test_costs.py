@@ -62,8 +62,12 @@ def test_the_overview_says_what_ran_and_what_came_out(tmp_path, monkeypatch) -> 
     assert (row["experiment"], row["model"], row["source"]) == ("tiny-n80", "tiny", "record")
     assert (row["conditions"], row["tasks"], row["runs"], row["evaluations"]) == (3, 40, 2, 240)
     assert "[ANALYSIS.md](tiny-n80/ANALYSIS.md)" in page
-    assert "baseline executes 40/80 = 50.0 %" in page
+    assert "[tiny-n80](#tiny-n80)" in page
+    assert "| baseline | 50.0 % | 100.0 % | 0.0 % | - |" in page
     # The change furthest from none comes first.
-    assert page.index("worse -37.5") < page.index("same 0.0")
+    assert page.index("| worse | 12.5 % |") < page.index("| same | 50.0 % |")
+    assert "| -37.5 (" in page
+    # A phone shows six columns; a forge scrolls more.
+    assert max(line.count("|") - 1 for line in page.splitlines()) <= 6
     wrong = [str(item) for item in verify(read_chain(Path("results"))).breaks]
     assert not [item for item in wrong if "README.md" in item]
