@@ -12,7 +12,7 @@ from goodhart_gap.config.schema import LiveExperiment, RecordedExperiment
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.settings import ModelSettings
 from goodhart_gap.models.shards import SHARD_PATTERN, block_shard_names, shard_names
-from goodhart_gap.provenance.code_digest import code_digest as digest_of_script
+from goodhart_gap.provenance.code_digest import code_digest
 
 # Secrets come from the environment or from .env, and reach jobs through their environment only.
 load_dotenv(".env")
@@ -81,11 +81,6 @@ def travelling(path, temporary=False):
     if CONFIG.storage and CONFIG.storage.hessians:
         return large(path, temporary)
     return temp(path) if temporary else path
-
-
-def code_digest(script):
-    """Hash of the code a script reaches: a params entry, so that content decides staleness."""
-    return digest_of_script(script)
 
 
 def model_of(wildcards):
