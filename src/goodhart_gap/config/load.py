@@ -6,7 +6,6 @@ by looking it up again, in the file that was read last.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
@@ -19,7 +18,7 @@ from pydantic_core import ErrorDetails
 from goodhart_gap.compression.reuse import BASE
 from goodhart_gap.config.families import budget_mistakes, reuse_mistakes
 from goodhart_gap.config.schema import Config, LiveExperiment, RecordedExperiment
-from goodhart_gap.errors import GoodhartError
+from goodhart_gap.errors import GoodhartError, did_you_mean
 
 TASK_FOLDER = Path("config/tasks")
 
@@ -80,7 +79,7 @@ def _check_references(config: Config, files: Sequence[str | Path]) -> None:
         known = list(known)
         if name not in known:
             raise GoodhartError(
-                f"{_where(key, files)} = '{name}': {remedy}{_did_you_mean(name, known)}."
+                f"{_where(key, files)} = '{name}': {remedy}{did_you_mean(name, known)}."
             )
 
     for name in config.build:
@@ -147,11 +146,11 @@ def _check_reuse(config: Config, files: Sequence[str | Path]) -> None:
                 if name in family_of
                 else ("conditions", name)
             )
-            near = _did_you_mean(reused, config.conditions) if "unknown" in mistake else ""
+            near = did_you_mean(reused, config.conditions) if "unknown" in mistake else ""
             raise GoodhartError(f"{_where((*key, 'reuse'), files)} = '{reused}': {mistake}{near}.")
         for choice, mistake in budget_mistakes(settings, config.conditions):
             where = _where(("conditions", name, "budget", "choices"), files)
-            near = _did_you_mean(choice, config.conditions) if "unknown" in mistake else ""
+            near = did_you_mean(choice, config.conditions) if "unknown" in mistake else ""
             raise GoodhartError(f"{where} = '{choice}': {mistake}{near}.")
 
 
@@ -169,7 +168,7 @@ def _check_file(key: tuple[str, ...], path: Path, files: Sequence[str | Path]) -
     if not path.is_file():
         near = [found.stem for found in path.parent.glob("*")] if path.parent.is_dir() else []
         raise GoodhartError(
-            f"{_where(key, files)}: there is no file {path}{_did_you_mean(path.stem, near)}; "
+            f"{_where(key, files)}: there is no file {path}{did_you_mean(path.stem, near)}; "
             "name an existing one."
         )
 
@@ -183,7 +182,7 @@ def _sentence(error: ErrorDetails, raw: Mapping[str, Any], files: Sequence[str |
         known = _known_keys(location)
         return (
             f"{_where(location, files)}: unknown key"
-            f"{_did_you_mean(location[-1], known)}; correct or remove it; "
+            f"{did_you_mean(location[-1], known)}; correct or remove it; "
             f"allowed here: {', '.join(sorted(known))}."
         )
     if kind == "missing":
@@ -260,8 +259,3 @@ def _read_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError):
         return None
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""
