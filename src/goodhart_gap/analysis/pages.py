@@ -39,7 +39,8 @@ def page(markdown: str, figures: Mapping[str, Path]) -> str:
         for child in token.children or []:
             if child.type == "image":
                 child.attrSet("src", _embedded(str(child.attrGet("src")), figures))
-    body = parser.renderer.render(tokens, parser.options, {})
+    title, rest = _title(tokens)
+    body = parser.renderer.render(rest, parser.options, {})
     # A table that is wider than the screen scrolls, and the text beside it does not.
     body = body.replace("<table>", '<div class="table"><table>').replace(
         "</table>", "</table></div>"
@@ -48,7 +49,7 @@ def page(markdown: str, figures: Mapping[str, Path]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
     return environment.from_string(SHELL.read_text(encoding="utf-8")).render(
-        title=_title(tokens),
+        title=title,
         sections=sections if len(sections) >= LEAST_SECTIONS else [],
         body=body,
     )
@@ -67,11 +68,11 @@ def _name_sections(tokens: list[Token]) -> list[dict[str, str]]:
     return [{"id": name, "title": title} for name, title in sections.items()]
 
 
-def _title(tokens: list[Token]) -> str:
-    for opening, inline in pairwise(tokens):
-        if opening.type == "heading_open" and opening.tag == "h1":
-            return inline.content
-    raise GoodhartError("document: has no title; begin its template with one.")
+def _title(tokens: list[Token]) -> tuple[str, list[Token]]:
+    """Return the title a document begins with, and what follows it."""
+    if [(token.type, token.tag) for token in tokens[:1]] != [("heading_open", "h1")]:
+        raise GoodhartError("document: has no title; begin its template with one.")
+    return tokens[1].content, tokens[3:]
 
 
 def _embedded(link: str, figures: Mapping[str, Path]) -> str:
