@@ -22,6 +22,10 @@ configfile: "config/sweeps.yaml"
 configfile: "config/config.yaml"
 
 
+# The first page of report.html.
+report: "rules/captions/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/resources.smk"
 include: "rules/models.smk"

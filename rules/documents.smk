@@ -16,8 +16,9 @@ rule write_analysis:
         page=report(
             "<results>/{experiment}/ANALYSIS.html",
             caption="captions/analysis.rst",
-            category="Documents",
-            labels={"experiment": "{experiment}", "what": "analysis"},
+            category="{experiment}",
+            subcategory="Documents",
+            labels={"what": "Analysis"},
         ),
     log:
         "<logs>/write_analysis/{experiment}.log",
@@ -56,8 +57,9 @@ rule write_paper:
         document=report(
             "<results>/{experiment}/paper.pdf",
             caption="captions/paper.rst",
-            category="Documents",
-            labels={"experiment": "{experiment}", "what": "paper"},
+            category="{experiment}",
+            subcategory="Documents",
+            labels={"what": "Paper (PDF)"},
         ),
     log:
         "<logs>/write_paper/{experiment}.log",
@@ -91,8 +93,9 @@ rule write_quadrants:
         page=report(
             "<results>/{experiment}/QUADRANTS.html",
             caption="captions/by_task.rst",
-            category="Documents",
-            labels={"experiment": "{experiment}", "what": "by task"},
+            category="{experiment}",
+            subcategory="Documents",
+            labels={"what": "Quadrants by task"},
         ),
     log:
         "<logs>/write_quadrants/{experiment}.log",
@@ -160,8 +163,9 @@ rule write_audit:
         page=report(
             "<results>/published/AUDIT.html",
             caption="captions/audit.rst",
-            category="Documents",
-            labels={"experiment": "published", "what": "audit"},
+            category="published",
+            subcategory="Documents",
+            labels={"what": "Audit of the published figures"},
         ),
     log:
         "<logs>/write_audit.log",
