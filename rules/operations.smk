@@ -5,6 +5,7 @@ import subprocess
 
 from goodhart_gap.operations.demands import demands_of
 from goodhart_gap.operations.preflight import preflight
+from goodhart_gap.operations.progress import expect, expected_jobs
 from goodhart_gap.operations.queue import leftovers
 from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 
@@ -29,31 +30,38 @@ def check_storage():
 check_storage()
 
 
-def planned_job(name, wildcards, threads, outputs):
+def planned_job(job):
     """One job, as the plan sees it."""
     files = [
         GraphOutput(path=str(file), temporary=False, remote=bool(file.is_storage))
-        for file in outputs
+        for file in job.output
     ]
-    facts = {"rule": name, "wildcards": dict(wildcards), "threads": threads, "outputs": files}
+    facts = {
+        "id": workflow.dag.jobid(job),
+        "rule": job.rule.name,
+        "wildcards": dict(job.wildcards_dict),
+        "threads": job.threads,
+        "resources": dict(job.resources.items()),
+        "outputs": files,
+    }
     return GraphJob.model_construct(**facts)
 
 
 def jobs_to_run():
     """The jobs that will run, as the plan sees them."""
-    return [
-        planned_job(job.rule.name, job.wildcards_dict, job.threads, job.output)
-        for job in workflow.dag.needrun_jobs()
-        if not job.rule.norun
-    ]
+    return [planned_job(job) for job in workflow.dag.needrun_jobs() if not job.rule.norun]
 
 
-def check_before_start():
+def tell_view(jobs):
+    """Tell the view on the terminal what stage each rule belongs to, and how long jobs take."""
+    stages = {r.name: Path(r.snakefile).stem for r in workflow.rules if not r.norun}
+    expect(stages, expected_jobs(jobs, config, RATES, Path(RESULTS)))
+
+
+def check_before_start(jobs):
     """Print what the run needs and what is there; end it where something is missing."""
     elsewhere = workflow.non_local_exec
-    demands = demands_of(
-        jobs_to_run(), config, RATES, Path(RESULTS), 1 if elsewhere else workflow.cores
-    )
+    demands = demands_of(jobs, config, RATES, Path(RESULTS), 1 if elsewhere else workflow.cores)
     found = preflight(
         demands,
         Path(RESULTS),
@@ -78,6 +86,8 @@ def start_watch(log):
 
 
 onstart:
+    planned = jobs_to_run()
+    tell_view(planned)
     if CONFIG.operations.preflight:
-        check_before_start()
+        check_before_start(planned)
     start_watch(log)
