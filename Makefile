@@ -16,9 +16,10 @@ published: $(VENV)/installed
 	$(IN_VENV) snakemake --cores $(CORES) published
 
 # One file to open in a browser, offline: documents, tables and figures of the published experiments,
-# with captions and the graph that made them.
+# with captions and the graph that made them. Snakemake never awaits the sizes of inputs when it
+# writes a report, and Python would warn of each.
 report: published
-	$(IN_VENV) snakemake --cores $(CORES) --report report.html published
+	PYTHONWARNINGS=ignore::RuntimeWarning $(IN_VENV) snakemake --cores $(CORES) --report report.html published
 
 # How well the graders judge: the acceptance suite and the gold set, ours and the original's.
 validate-graders: $(VENV)/installed
@@ -38,10 +39,11 @@ check: $(VENV)/installed
 	$(IN_VENV) mypy
 	$(IN_VENV) snakemake --lint
 
-# The generated parts of the documentation: config reference and JSON schemas.
+# The generated parts of the documentation: config reference, JSON schemas, graders, rule graph.
 docs: $(VENV)/installed
 	$(IN_VENV) python -m goodhart_gap.config.reference
 	$(IN_VENV) python -m goodhart_gap.evaluation.graders_page
+	$(IN_VENV) python -m goodhart_gap.config.rule_graph
 
 # The 72B experiment's own graph on a thin random model, through S3 and Slurm, with faults.
 rehearsal: $(VENV)/installed
