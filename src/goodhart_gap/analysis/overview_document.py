@@ -36,7 +36,7 @@ def _headline(rates: Rows, comparisons: Rows) -> dict[str, Any]:
     known.sort(key=lambda row: abs(row["difference"]), reverse=True)
     compared = {row["condition"] for row in comparisons}
     first = [row["condition"] for row in rates if row["condition"] not in compared][:1]
-    shown = [(name, None) for name in first]
+    shown: list[tuple[str, dict[str, Any] | None]] = [(name, None) for name in first]
     shown += [(row["condition"], row) for row in known[:HEADLINES]]
     rows = [
         {"condition": condition, "change": change}
