@@ -24,6 +24,9 @@ def test_the_documents_of_the_pilot_come_from_its_facts(pilot: Workshop) -> None
     analysis = (pilot.folder / PILOT[0]).read_text()
     assert "| selective | 20 | 12 | 13 | 6/13 = 46.2 % | 5/12 = 41.7 % |" in analysis
     assert "They restate a published record of Qwen2-72B-Instruct" in analysis
+    page = (pilot.folder / "results/published-n20/ANALYSIS.html").read_text()
+    assert "<td>5/12 = 41.7 %</td>" in page
+    assert page.count('src="data:image/svg+xml;base64,') == analysis.count("](figures/")
     quadrants = (pilot.folder / PILOT[1]).read_text()
     assert "- KD to DK: profit_margin" in quadrants
     assert pilot.planned(*PILOT) == {}
