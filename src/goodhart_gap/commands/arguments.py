@@ -50,6 +50,7 @@ ConfigFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--configfile",
+        metavar="FILE",
         help="Config file to read after the workflow's own; may be given several times.",
         show_default=False,
     ),

@@ -117,7 +117,7 @@ def _adds_exactly(old: str, new: str, section: str, entry: str) -> bool:
     there = before.get(section) or empty
     if type(there) is not type(added) or (isinstance(added, dict) and there.keys() & added):
         return False
-    expected = there + added if isinstance(added, list) else there | added
+    expected = [*there, *added] if isinstance(added, list) else {**there, **added}
     return bool(after == {**before, section: expected})
 
 

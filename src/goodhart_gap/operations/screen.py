@@ -24,6 +24,8 @@ REFRESHES_PER_S = 2
 BAR_COLUMNS = 24
 JOBS_SHOWN = 8
 TAIL_BYTES = 4096
+SHORT_S = 10
+"""Less than this is not predicted to the second."""
 
 _STAMPED = re.compile(r"\d\d:\d\d:\d\d (.+)")
 """A line of a script's log, which has the time in front."""
@@ -127,7 +129,13 @@ class Screen:
 def _stages(run: Run) -> Table:
     table = Table.grid(padding=(0, 1))
     for stage, done, count in run.stages():
-        bar = ProgressBar(total=count, completed=done, width=BAR_COLUMNS)
+        bar = ProgressBar(
+            total=count,
+            completed=done,
+            width=BAR_COLUMNS,
+            complete_style="cyan",
+            finished_style="green",
+        )
         style = "dim" if done == count else ""
         table.add_row(Text(stage, style), bar, Text(f"{done}/{count}", style))
     return table
@@ -154,7 +162,7 @@ def _whole(run: Run, now: float) -> Text:
         text.append(f", {lasting(now - run.started)} so far")
     left = run.seconds_left(now)
     if left is not None:
-        text.append(f", about {lasting(left)} left")
+        text.append(f", about {lasting(left)} left" if left >= SHORT_S else ", nearly done")
     return text
 
 
