@@ -19,7 +19,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 NOISE = re.compile(
     r"host: |Building DAG|Assuming unrestricted|Using shell|Provided |Rules claiming|"
-    r"Select jobs|Execute \d|Trying to restart|Conda environments: ignored|"
+    r"Config file .* is extended|Select jobs|Execute \d|Trying to restart|Conda environments: ignored|"
     r"Singularity containers: ignored|Elapsed time|None$|$"
 )
 """Starts of messages that the view makes superfluous."""
