@@ -6,6 +6,7 @@ comment with a path becomes that file, and a diff is applied, as a reader would 
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,17 +51,30 @@ class Bench:
         if block.file:
             (self.folder / block.file).write_text(text, encoding="utf-8")
         elif block.language == "diff":
-            self.run(["git", "apply", "--recount", "-"], block, text)
+            self.patch(text)
         elif block.mark == "run":
             self.run(["bash", "-euo", "pipefail", "-c", text], block)
 
-    def run(self, command: list[str], block: Block, text: str | None = None) -> None:
+    def patch(self, text: str) -> None:
+        """Apply a diff whose hunks have no line numbers: each is found by its lines."""
+        for part in re.split(r"^--- .*\n\+\+\+ ", text, flags=re.MULTILINE)[1:]:
+            path, *hunks = re.split(r"\n@@\n", part)
+            file = self.folder / path.removeprefix("b/")
+            for hunk in hunks:
+                lines = [(line[:1], line[1:]) for line in hunk.splitlines()]
+                old, new = (
+                    "\n".join(line for sign, line in lines if sign != other) for other in "+-"
+                )
+                content = file.read_text(encoding="utf-8")
+                assert content.count(old) == 1, f"{path} does not hold once:\n{old}"
+                file.write_text(content.replace(old, new), encoding="utf-8")
+
+    def run(self, command: list[str], block: Block) -> None:
         """Run a command, and fail with what it printed where it fails."""
         done = subprocess.run(
             command,
             cwd=self.folder,
             env=self.environment,
-            input=text,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
