@@ -1,5 +1,6 @@
 """The logger plugin: Snakemake's own tests of loggers, and what becomes of its records."""
 
+import atexit
 import logging
 import os
 import uuid
@@ -42,6 +43,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> NoCapture:
     monkeypatch.setattr(screen, "Capture", lambda show: capture)
     monkeypatch.setattr(os, "isatty", lambda stream: True)
     monkeypatch.setenv("TERM", "xterm")
+    # Handlers that a test leaves open have nothing to say when the tests end.
+    monkeypatch.setattr(atexit, "register", lambda function: function)
     return capture
 
 
