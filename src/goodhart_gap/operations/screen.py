@@ -79,7 +79,7 @@ class Screen:
         for text, repeated in closing:
             if not (repeated and self.run.failures):
                 self._console.print(text, soft_wrap=True)
-        if began:
+        if began and self.run.started is not None:
             self._console.print()
             self._console.print(summary(self.run, time.monotonic()), soft_wrap=True)
 
@@ -168,7 +168,7 @@ def _whole(run: Run, now: float) -> Text:
 
 def summary(run: Run, now: float) -> RenderableType:
     """Return what is said when a run has ended."""
-    took = lasting(now - run.started) if run.started is not None else "no time"
+    took = lasting(now - (run.started or now))
     if not run.failures:
         return Text.assemble((f"{run.jobs_done} of {run.jobs} jobs done", "bold"), f" in {took}")
     lines = [

@@ -100,7 +100,17 @@ def test_failures_are_printed_last_each_in_a_sentence_with_its_log(run, tmp_path
 def test_a_run_without_failures_says_how_long_it_took(run):
     run.finish(2, time.monotonic())
     assert shown(summary(run, time.monotonic())).startswith("2 of 3 jobs done in 30 s")
-    assert "no time" in shown(summary(Run(STAGES), 0.0))
+
+
+def test_a_run_that_was_refused_says_nothing_of_jobs():
+    capture = NoCapture()
+    screen = Screen(Run(STAGES), capture=capture)
+    screen.begin()
+    screen.passing("error: the disk has no room")
+    screen.end()
+    text = plain(capture.file.getvalue())
+    assert "error: the disk has no room" in text
+    assert "done" not in text
 
 
 def test_what_jobs_write_is_shown_once_and_progress_not_at_all(run):
