@@ -5,6 +5,7 @@ comment with a path becomes that file, and a diff is applied, as a reader would 
 """
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -108,7 +109,9 @@ def test_a_task_of_ones_own_is_graded_rightly(bench: Bench) -> None:
 
 
 def test_a_model_of_ones_own_is_fetched(bench: Bench) -> None:
-    assert (bench.folder / "results/models/my-model/base/fingerprint.json").is_file()
+    base = bench.folder / "results/models/my-model/base"
+    assert json.loads((base / "config.json").read_text())["num_hidden_layers"] == 4
+    assert (base / "tokenizer.json").is_file()
 
 
 def test_a_method_of_ones_own_compresses_better_than_the_one_it_refines(bench: Bench) -> None:
