@@ -19,8 +19,8 @@ from goodhart_gap.provenance.workload import Workload
 OTHER = "jobs"
 """Stage of every rule where the workflow has told none."""
 
-LEAST_SHARE = 0.05
-"""What is at least left of a running job, however long it has taken."""
+LEAST_SHARE = 0.1
+"""What is at least left of a running job, as a share of what it has taken."""
 
 LEAST_AT_ONCE = 0.5
 """Jobs that run at once on average, at least: a run that waits much has seen too little."""
@@ -150,10 +150,13 @@ class Run:
                     sums[stage] = (done + self.done.get(rule, 0), jobs + count)
         return [(name, *sums[name]) for name in (*order, OTHER) if name in sums]
 
-    def seconds_left(self, now: float) -> float | None:
-        """Return how long the run will still take; None before any job is done."""
+    def seconds_left(self, now: float, told: Mapping[int, float]) -> float | None:
+        """Return how long the run will still take; None before anything speaks for that.
+
+        `told` is what running jobs themselves say they will still take, by number.
+        """
         with self.lock:
-            if self.started is None or not self._finished:
+            if self.started is None or not (self._finished or told):
                 return None
             factors = self._factors()
             left, longest = self._waiting(factors), 0.0
@@ -161,7 +164,7 @@ class Run:
             for job in self.running.values():
                 whole = self._expected(job.number) * factors[job.rule]
                 elapsed = now - job.started
-                rest = max(whole - elapsed, LEAST_SHARE * whole)
+                rest = told.get(job.number, max(whole - elapsed, LEAST_SHARE * elapsed))
                 left, longest, busy = left + rest, max(longest, rest), busy + elapsed
             at_once = max(busy / max(now - self.started, 1e-9), LEAST_AT_ONCE)
             return max(left / at_once, longest)
@@ -188,7 +191,7 @@ class Run:
             sums[0] += seconds
             sums[1] += self._expected(number)
         every = [sum(column) for column in zip(*spent.values(), strict=True)]
-        usual = 1.0 if self.expected.jobs else every[0] / every[1]
+        usual = every[0] / every[1] if every and not self.expected.jobs else 1.0
         return defaultdict(
             lambda: usual, {rule: took / expected for rule, (took, expected) in spent.items()}
         )

@@ -8,6 +8,7 @@ printed once. What failed is printed last, in one sentence each, with the path o
 import re
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +30,9 @@ SHORT_S = 10
 
 _STAMPED = re.compile(r"\d\d:\d\d:\d\d (.+)")
 """A line of a script's log, which has the time in front."""
+
+_LEFT = re.compile(r"(\d+) s left")
+"""How long a job says that it will still take."""
 
 
 class Screen:
@@ -120,10 +124,10 @@ class Screen:
         """Return the view of this moment."""
         now = time.monotonic()
         with self.run.lock:
-            parts: list[RenderableType] = [Text(""), _stages(self.run)]
-            if self.run.running:
-                parts.append(_jobs(self.run, now))
-            return Group(*parts, _whole(self.run, now))
+            lines = {number: last_line(job.logs) for number, job in self.run.running.items()}
+            return Group(
+                "", _stages(self.run), _jobs(self.run, now, lines), _whole(self.run, now, lines)
+            )
 
 
 def _stages(run: Run) -> Table:
@@ -141,26 +145,29 @@ def _stages(run: Run) -> Table:
     return table
 
 
-def _jobs(run: Run, now: float) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True, overflow="ellipsis")
-    table.add_column(justify="right", style="dim", no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", style="cyan")
+def _jobs(run: Run, now: float, lines: Mapping[int, str]) -> Group:
+    """What each running job does and for how long, and below it the last line of its log."""
     jobs = list(run.running.values())
+    texts = []
     for job in jobs[:JOBS_SHOWN]:
-        table.add_row(job.text, lasting(now - job.started), last_line(job.logs))
+        texts.append(Text.assemble(job.text, (f"  {lasting(now - job.started)}", "dim")))
+        if lines[job.number]:
+            texts.append(Text(f"  {lines[job.number]}", "cyan"))
     if len(jobs) > JOBS_SHOWN:
-        table.add_row(Text(f"and {len(jobs) - JOBS_SHOWN} more", "dim"))
-    return table
+        texts.append(Text(f"and {len(jobs) - JOBS_SHOWN} more", "dim"))
+    for text in texts:
+        text.no_wrap, text.overflow = True, "ellipsis"
+    return Group(*texts)
 
 
-def _whole(run: Run, now: float) -> Text:
+def _whole(run: Run, now: float, lines: Mapping[int, str]) -> Text:
     text = Text.assemble((f"{run.jobs_done} of {run.jobs} jobs", "bold"))
     if run.failures:
         text.append(f", {len(run.failures)} failed", "bold red")
     if run.started is not None:
         text.append(f", {lasting(now - run.started)} so far")
-    left = run.seconds_left(now)
+    found = {number: _LEFT.search(line) for number, line in lines.items()}
+    left = run.seconds_left(now, {n: float(match[1]) for n, match in found.items() if match})
     if left is not None:
         text.append(f", about {lasting(left)} left" if left >= SHORT_S else ", nearly done")
     return text

@@ -30,16 +30,16 @@ def run_of(**seconds: tuple[str, float]) -> Run:
 
 def test_nothing_is_promised_before_a_job_is_done():
     run = run_of(j1=("fetch", 10.0))
-    assert run.seconds_left(0.0) is None
+    assert run.seconds_left(0.0, {}) is None
     run.start(job(1, "fetch", 0.0))
-    assert run.seconds_left(5.0) is None
+    assert run.seconds_left(5.0, {}) is None
 
 
 def test_what_jobs_of_a_rule_took_corrects_the_others_of_that_rule_only():
     run = run_of(j1=("fetch", 10.0), j2=("fetch", 20.0), j3=("compress", 60.0))
     run.start(job(1, "fetch", 0.0))
     run.finish(1, 20.0)  # twice as long as expected
-    assert run.seconds_left(20.0) == pytest.approx(2 * 20.0 + 60.0)
+    assert run.seconds_left(20.0, {}) == pytest.approx(2 * 20.0 + 60.0)
 
 
 def test_jobs_at_once_share_the_time_but_none_is_shorter_for_it():
@@ -47,12 +47,12 @@ def test_jobs_at_once_share_the_time_but_none_is_shorter_for_it():
     for number in (1, 2):
         run.start(job(number, "fetch", 0.0))
         run.finish(number, 10.0)
-    assert run.seconds_left(10.0) == pytest.approx(10.0)
+    assert run.seconds_left(10.0, {}) == pytest.approx(10.0)
     run.start(job(3, "fetch", 10.0))
     run.start(job(4, "fetch", 10.0))
-    assert run.seconds_left(14.0) == pytest.approx(6.0)
+    assert run.seconds_left(14.0, {}) == pytest.approx(6.0)
     run.finish(3, 18.0)
-    assert run.seconds_left(18.0) == pytest.approx(28.0 / 3 - 8.0, abs=0.2)
+    assert run.seconds_left(18.0, {}) == pytest.approx(28.0 / 3 - 8.0, abs=0.2)
 
 
 def test_a_job_that_takes_long_is_never_called_done():
@@ -60,7 +60,13 @@ def test_a_job_that_takes_long_is_never_called_done():
     run.start(job(1, "fetch", 0.0))
     run.finish(1, 10.0)
     run.start(job(2, "fetch", 10.0))
-    assert run.seconds_left(1000.0) > 0
+    assert run.seconds_left(1000.0, {}) > 0
+
+
+def test_what_a_job_says_itself_counts_more():
+    run = run_of(j1=("compress", 10.0), j2=("fetch", 5.0))
+    run.start(job(1, "compress", 0.0))
+    assert run.seconds_left(30.0, {1: 67.0}) == pytest.approx(67.0 + 5.0)
 
 
 def test_without_expectations_jobs_speak_for_each_other():
@@ -68,7 +74,7 @@ def test_without_expectations_jobs_speak_for_each_other():
     run.plan({"fetch": 1, "compress": 3, "total": 4})
     run.start(job(1, "fetch", 0.0))
     run.finish(1, 5.0)
-    assert run.seconds_left(5.0) == pytest.approx(15.0)
+    assert run.seconds_left(5.0, {}) == pytest.approx(15.0)
     assert run.stages() == [("jobs", 1, 4)]
 
 
