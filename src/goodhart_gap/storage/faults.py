@@ -8,6 +8,9 @@ import errno
 from dataclasses import dataclass
 
 import botocore.exceptions as botocore
+from boto3.exceptions import Boto3Error
+from s3transfer.exceptions import RetriesExceededError
+from urllib3.exceptions import HTTPError
 
 CREDENTIALS = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment or in .env"
 
@@ -27,8 +30,12 @@ class Fault:
     """Whether the object itself is to blame."""
 
 
-def understand(error: Exception, bucket: str) -> Fault:
-    """Return what an error of boto3, of the disk, or of our own checks means."""
+_ON_THE_WAY = (botocore.BotoCoreError, Boto3Error, RetriesExceededError, HTTPError, OSError)
+"""What else may be raised while bytes move. Anything outside these is a mistake in a program."""
+
+
+def understand(error: Exception, bucket: str) -> Fault | None:
+    """Return what an error of boto3, of the disk, or of our own checks means; None for others."""
     if isinstance(error, botocore.ClientError):
         return _refusal(error, bucket)
     if isinstance(error, DamagedObjectError):
@@ -43,7 +50,9 @@ def understand(error: Exception, bucket: str) -> Fault:
         kind = type(error).__name__
         text = f"the request cannot be made ({kind}); correct AWS_ENDPOINT_URL, AWS_DEFAULT_REGION"
         return Fault(f"{text} or the prefix", passing=False)
-    return Fault(f"the server cannot be reached ({type(error).__name__})", passing=True)
+    if isinstance(error, _ON_THE_WAY):
+        return Fault(f"the server cannot be reached ({type(error).__name__})", passing=True)
+    return None
 
 
 def _refusal(error: botocore.ClientError, bucket: str) -> Fault:

@@ -221,6 +221,8 @@ class Store:
                 from goodhart_gap.storage.faults import understand
 
                 fault = understand(error, self.bucket)
+                if fault is None:
+                    raise
                 damaged += fault.damaged
                 if not fault.passing or damaged == DAMAGED_TIMES:
                     raise GoodhartError(f"{place}: {fault.sentence}.") from None

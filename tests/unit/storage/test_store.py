@@ -208,6 +208,15 @@ def test_a_mistake_is_one_sentence_that_names_no_secret(
         assert "\n" not in text
 
 
+def test_a_mistake_in_a_program_is_not_waited_for(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module.time, "sleep", lambda _: pytest.fail("it waited"))
+    monkeypatch.setattr(store_module, "_transfer", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        store.upload(file, "x")
+
+
 def test_a_request_counts_once(store: Store, s3: SeaweedFS, file: Path, tmp_path: Path) -> None:
     store.upload(file, "shard")
     assert s3.proxy.count("PUT") == s3.proxy.count("HEAD") == 1
