@@ -19,8 +19,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 NOISE = re.compile(
     r"host: |Building DAG|Assuming unrestricted|Using shell|Provided |Rules claiming|"
-    r"Config file .* is extended|Select jobs|Execute \d|Trying to restart|Conda environments: ignored|"
-    r"Singularity containers: ignored|Elapsed time|None$|$"
+    r"Config file .* is extended|Select jobs|Execute \d|Trying to restart|Elapsed time|"
+    r"Conda environments: ignored|Singularity containers: ignored|None$|$"
 )
 """Starts of messages that the view makes superfluous."""
 
