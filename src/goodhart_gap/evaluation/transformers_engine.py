@@ -24,6 +24,7 @@ from torch import Tensor
 from goodhart_gap.evaluation import shared_prefix
 from goodhart_gap.evaluation.chat import stop_tokens
 from goodhart_gap.evaluation.nucleus import draw
+from goodhart_gap.evaluation.plain_rows import plain_rows
 from goodhart_gap.evaluation.progress import Progress
 from goodhart_gap.evaluation.randomness import uniforms
 from goodhart_gap.evaluation.responses import Response
@@ -68,7 +69,7 @@ class TransformersEngine:
         torch.set_num_threads(settings.threads)
         device = _input_device(self.model)
         chooser = _Chooser(rows, seed, settings, self.stop, device, progress)
-        with torch.inference_mode():
+        with torch.inference_mode(), plain_rows(self.model):
             if self.shared:
                 _generate_shared(self.model, encoded, chooser)
             else:
