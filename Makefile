@@ -57,7 +57,7 @@ bench-sampling: $(VENV)/installed
 bench-quality: $(VENV)/installed
 	$(IN_VENV) snakemake --cores $(CORES) results/models/smollm2-135m/uniform-4bit/fidelity.csv
 	$(IN_VENV) python -m benchmarks.quality --base results/models/smollm2-135m/base \
-	  --calibration results/models/smollm2-135m/calibration
+	  --calibration results/models/smollm2-135m/calibration --page benchmarks/QUALITY.md
 
 # A fresh resolution of pyproject.toml; torch's local build tag (+cpu) is left out, so that the
 # same lock installs on machines that have another build of the same release.

@@ -5,8 +5,8 @@
 
 Every matrix is compressed in every way by one thread. What was measured is written line by line to
 quality.jsonl in `--folder`, and a run goes on where an earlier one stopped: a line counts as long
-as settings, code, base weight and calibration are the same. The table (printed, and quality.csv)
-holds, over the matrices that all ways have finished,
+as settings, code, base weight and calibration are the same. The table (printed, quality.csv, and
+`--page` in Markdown) holds, over the matrices that all ways have finished,
 
 - the mean of ||(W - W^) X|| / ||W X|| on held-out tokens, and its ratio to the paper's algorithm;
 - bits a parameter, counting everything stored for the matrices;
@@ -29,6 +29,7 @@ from typing import Any
 
 import torch
 from benchmarks.quality_lines import BASE, Lines, Module, Subject
+from benchmarks.quality_page import write_page
 from benchmarks.quality_table import (
     BUDGET,
     BUDGET_WAYS,
@@ -159,6 +160,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, nargs="+", help="only these blocks (all)")
     parser.add_argument("--blocks-at-once", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--page", type=Path, help="the table in Markdown, with the targets")
     parser.add_argument("--report-only", action="store_true", help="the table of what is there")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -185,7 +187,10 @@ def main() -> None:
                 wholes[way, bits] = whole_key(subject, way, bits, lines), parts
             for (way, bits), (key, parts) in wholes.items():
                 alone(measure_perplexity, place, way, bits, key, parts)
-    show(table(subject, place.lines(), *grid), args.folder / "quality.csv")
+    rows = table(subject, place.lines(), *grid)
+    show(rows, args.folder / "quality.csv")
+    if args.page is not None:
+        write_page(rows, args.page)
 
 
 if __name__ == "__main__":
