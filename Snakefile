@@ -72,18 +72,26 @@ localrules:
     write_sensitivity,
 
 
+# Both forms of a document are asked for: Snakemake does not notice on its own that one is missing.
+FORMS = ["md", "html"]
+
+
 rule all:
     default_target: True
     input:
-        collect("<results>/{experiment}/ANALYSIS.md", experiment=CONFIG.build),
+        collect("<results>/{experiment}/ANALYSIS.{form}", experiment=CONFIG.build, form=FORMS),
         collect("<results>/mirror/{folder}.json", folder=MIRRORED if CONFIG.storage else []),
 
 
 rule published:
     input:
-        collect("<results>/{experiment}/ANALYSIS.md", experiment=PUBLISHED),
-        collect("<results>/{experiment}/QUADRANTS.md", experiment=PUBLISHED),
-        "<results>/published/AUDIT.md",
+        collect(
+            "<results>/{experiment}/{document}.{form}",
+            experiment=PUBLISHED,
+            document=["ANALYSIS", "QUADRANTS"],
+            form=FORMS,
+        ),
+        collect("<results>/published/AUDIT.{form}", form=FORMS),
         collect("<results>/{experiment}/paper.pdf", experiment=PUBLISHED[:1]),
 
 
