@@ -21,7 +21,7 @@ import argparse
 import math
 import multiprocessing
 import resource
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,14 +65,24 @@ class Place:
         return self.folder / "quality" / f"{key}.safetensors"
 
 
+def left(
+    place: Place, subject: Subject, lines: Lines, way: str, bits: int, blocks: Sequence[int]
+) -> list[Module]:
+    """The matrices of `blocks` that have not been compressed in that way."""
+    keys = {module: subject.key(way, bits, module.sha256) for module in subject.modules}
+    return [
+        module
+        for module, key in keys.items()
+        if module.block in blocks and not (lines.get(key) and place.dense(key).exists())
+    ]
+
+
 def compress_blocks(place: Place, way: str, bits: int, blocks: tuple[int, ...]) -> None:
     """Compress what is not there yet; runs in a process of its own."""
     torch.set_num_threads(1)
     subject, lines = Subject(place.base, place.calibration), place.lines()
-    for module in subject.modules:
+    for module in left(place, subject, lines, way, bits, blocks):
         key = subject.key(way, bits, module.sha256)
-        if module.block not in blocks or (lines.get(key) and place.dense(key).exists()):
-            continue
         weight, train, held_out = _read(place, module)
         found = compress(way, bits, weight, train, held_out)
         place.dense(key).parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +183,8 @@ def main() -> None:
             some = tuple(blocks[start : start + args.blocks_at_once])
             for bits in args.bits:
                 for way in args.ways:
-                    alone(compress_blocks, place, way, bits, some)
+                    if left(place, subject, place.lines(), way, bits, some):
+                        alone(compress_blocks, place, way, bits, some)
             show(table(subject, place.lines(), *grid), args.folder / "quality.csv")
         found = measured(subject, place.lines(), *grid)
         if len(finished(found)) == len(subject.modules):
