@@ -100,6 +100,7 @@ def test_sampling_takes_exactly_the_shards_it_needs(
     assert inputs_of_sampling(workshop, condition) == needed
 
 
+@pytest.mark.long
 def test_the_documents_answer_with_intervals(workshop: Workshop) -> None:
     output = workshop.run("--", "sensitivity", "ablation", "bits")
     said = re.findall(r"(\w+): (\d+) matrices compressed, (\d+) reused, (\d+) left", output)

@@ -11,6 +11,7 @@ import pytest
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.evaluation.acceptance import cases
 from goodhart_gap.evaluation.answers import grade_answer
+from goodhart_gap.evaluation.graders import concepts
 from goodhart_gap.evaluation.tasks import (
     ChoiceAnswer,
     DurationAnswer,
@@ -22,7 +23,6 @@ from goodhart_gap.evaluation.tasks import (
 )
 from goodhart_gap.evaluation.templates.all import TEMPLATES
 from goodhart_gap.evaluation.templates.base import generate
-from goodhart_gap.evaluation.validation import concepts_grader
 from tests.unit.evaluation import solvers
 from tests.unit.evaluation.solvers import SOLVERS, order_of
 
@@ -139,7 +139,7 @@ def test_acceptance_suite() -> None:
         (case.task, case.kind, case.text)
         for task in TASKS[::VARIANTS]
         for case in cases(task)
-        if concepts_grader(task, case.role, case.text, case.truncated) != case.accept
+        if concepts(task, case.role, case.text, case.truncated) != case.accept
     ]
     assert wrong == []
 
