@@ -99,18 +99,26 @@ rule published:
 # compressed shards. `snakemake sensitivity ablation bits`.
 rule sensitivity:
     input:
-        collect("<results>/{experiment}/SENSITIVITY.md", experiment=CONFIG.sweeps.sensitivity),
+        collect(
+            "<results>/{experiment}/SENSITIVITY.{form}",
+            experiment=CONFIG.sweeps.sensitivity,
+            form=FORMS,
+        ),
 
 
 rule ablation:
     input:
-        collect("<results>/{experiment}/ABLATION.md", experiment=CONFIG.sweeps.ablation),
-        collect("<results>/{experiment}/ANALYSIS.md", experiment=CONFIG.sweeps.ablation),
-        "<results>/published/AUDIT.md",
+        collect(
+            "<results>/{experiment}/ABLATION.{form}", experiment=CONFIG.sweeps.ablation, form=FORMS
+        ),
+        collect(
+            "<results>/{experiment}/ANALYSIS.{form}", experiment=CONFIG.sweeps.ablation, form=FORMS
+        ),
+        collect("<results>/published/AUDIT.{form}", form=FORMS),
 
 
 rule bits:
     input:
-        collect("<results>/{experiment}/BITS.md", experiment=CONFIG.sweeps.bits),
-        collect("<results>/{experiment}/ANALYSIS.md", experiment=CONFIG.sweeps.bits),
-        "<results>/published/AUDIT.md",
+        collect("<results>/{experiment}/BITS.{form}", experiment=CONFIG.sweeps.bits, form=FORMS),
+        collect("<results>/{experiment}/ANALYSIS.{form}", experiment=CONFIG.sweeps.bits, form=FORMS),
+        collect("<results>/published/AUDIT.{form}", form=FORMS),

@@ -62,10 +62,13 @@ def condition(
         goodhart-gap new condition tight-3bit --bits 3 --rank 32
         goodhart-gap new condition tight-3bit-last8 --reuse tight-3bit --protect-last 8
     """
+    from goodhart_gap.compression.matrix_settings import MatrixSettings
+
     protect = {"first": protect_first, "last": protect_last}
     protect = {key: blocks for key, blocks in protect.items() if blocks}
     compress: dict[str, Any] = {"method": method, "bits": bits, "group_size": group_size}
-    if method in ("caldera", "svd-residual"):
+    # Not validated here: the whole configuration is, with the entry in it.
+    if MatrixSettings.model_construct(method=method).factored:
         compress |= {"rank": rank, "factor_bits": factor_bits}
     entry: dict[str, Any] = {"reuse": reuse} if reuse else {"compress": compress}
     config = _add("conditions", name, entry | ({"protect": protect} if protect else {}), file)
