@@ -188,7 +188,9 @@ def main() -> None:
             show(table(subject, place.lines(), *grid), args.folder / "quality.csv")
         found = measured(subject, place.lines(), *grid)
         if len(finished(found)) == len(subject.modules):
-            wholes = {(BASE, 16): (subject.key(BASE, 16, ""), {})}
+            wholes: dict[tuple[str, int], tuple[str, dict[str, str]]] = {
+                (BASE, 16): (subject.key(BASE, 16, ""), {})
+            }
             models = dict(found)
             if PAPER in args.ways and set(BUDGET_WAYS) <= set(args.ways):
                 names = finished(found)

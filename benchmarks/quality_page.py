@@ -5,6 +5,7 @@ import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks import quality_bound
 from benchmarks.quality_lines import BASE, Line
 from benchmarks.quality_table import BUDGET
 from benchmarks.quality_ways import PAPER
@@ -52,7 +53,9 @@ def write_page(rows: Sequence[Line], path: Path) -> None:
         original=ORIGINAL,
         budget=BUDGET,
     )
-    path.write_text("\n".join([text, *_table(rows), "", *_targets(compressed), ""]), "utf-8")
+    bound = quality_bound.lines(sorted({row["bits"] for row in compressed}))
+    parts = [text, *_table(rows), "", *_targets(compressed), "", *bound, ""]
+    path.write_text("\n".join(parts), "utf-8")
 
 
 def _table(rows: Sequence[Line]) -> Iterator[str]:
@@ -99,6 +102,11 @@ def _targets(rows: Sequence[Line]) -> Iterator[str]:
             found = ways[PAPER]["cpu_s_per_matrix"] / ways["ours"]["cpu_s_per_matrix"]
             what = f"{bits} bits: the paper's algorithm takes at least {LEAST_SPEED} times as long"
             yield _target(what, found, found >= LEAST_SPEED)
+        for way in sorted({"ours", BUDGET} & set(ways)) if PAPER in ways else ():
+            found, most = ways[way]["perplexity"], ways[PAPER]["perplexity"]
+            if not math.isnan(found + most):
+                what = f"{bits} bits: perplexity of `{way}` at most the paper's, {most:.3f}"
+                yield _target(what, found, found <= most)
         for what, key in (("error", "held_out_error"), ("perplexity", "perplexity")):
             known = {way: row[key] for way, row in ways.items() if not math.isnan(row[key])}
             if known:
