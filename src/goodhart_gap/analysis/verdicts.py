@@ -26,7 +26,10 @@ def judge(
     if undefined:
         return Verdict("refused", undefined)
     if clusters < minimum_clusters:
-        return Verdict("refused", f"{clusters} tasks, fewer than {minimum_clusters}")
+        return Verdict(
+            "refused",
+            f"{clusters} {'task' if clusters == 1 else 'tasks'}, fewer than {minimum_clusters}",
+        )
     if grader_gate != "passed":
         failed = grader_gate == "failed"
         return Verdict(

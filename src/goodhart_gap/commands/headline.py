@@ -100,8 +100,14 @@ def headline(experiment: str, folder: Path, tables: dict[str, Rows]) -> Iterator
     most = max(row["expected"] for row in coverage)
     yield Text.assemble(
         (experiment, "bold"),
-        f": {len(coverage)} conditions, {coverage[0]['tasks']} tasks, "
-        f"{most} evaluations a condition",
+        ": ",
+        ", ".join(
+            (
+                _counted(len(coverage), "condition"),
+                _counted(coverage[0]["tasks"], "task"),
+                f"{_counted(most, 'evaluation')} a condition",
+            )
+        ),
     )
     for row in coverage:
         if row["missing"]:
@@ -241,3 +247,7 @@ def _documents(folder: Path) -> Iterator[Text]:
 
 def _conditions(tables: dict[str, Rows]) -> list[str]:
     return [row["condition"] for row in tables["coverage"]]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -133,7 +133,10 @@ def weight_cells(path: Path, name: str) -> list[Cell]:
 
 
 def argument_cells(arguments: Any, name: str = "") -> list[Cell]:
-    """Return every number among a job's arguments, called by its dotted name."""
+    """Return every number among a job's arguments, called by its dotted name.
+
+    Texts count too: a condition is described to the document in words.
+    """
     if isinstance(arguments, dict):
         return [
             cell
@@ -144,6 +147,9 @@ def argument_cells(arguments: Any, name: str = "") -> list[Cell]:
         cells = [cell for item in arguments for cell in argument_cells(item, name)]
         count = Cell("arguments", 0, f"number of {name}", float(len(arguments)), frozenset(), "")
         return [*cells, count]
+    if isinstance(arguments, str):
+        values = [number.value for number in printed_numbers(arguments)]
+        return [Cell("arguments", 0, name, value, frozenset(_words(name)), "") for value in values]
     if isinstance(arguments, int | float) and not isinstance(arguments, bool):
         return [Cell("arguments", 0, name, float(arguments), frozenset(_words(name)), "")]
     return []

@@ -90,6 +90,13 @@ def test_a_number_shows_a_cell_that_rounds_to_it(printed, value, shown):
     assert bool(cells.matching(number)) is shown
 
 
+def test_a_number_within_a_text_argument_is_one_of_the_jobs():
+    described = {"conditions": {"tight": "caldera, 3 bit in groups of 64, rank 32 at 4 bit"}}
+    cells = Cells(argument_cells(described))
+    printed = printed_numbers("- tight: caldera, 3 bit in groups of 64, rank 32 at 4 bit. Also 65.")
+    assert [number.text for number in printed if not cells.has(number)] == ["65"]
+
+
 def test_the_cell_that_shares_the_words_of_the_line_comes_first(tmp_path):
     table = tmp_path / "rates.csv"
     table.write_text("condition,rate,estimate,low\nbaseline,dbdk,0.35,0.1\nuniform,dbdk,0.35,0.2\n")
