@@ -6,8 +6,9 @@ baseline. A condition is compared with it on equal terms: baseline run i against
 condition, i and j different.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import product
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -84,10 +85,10 @@ def flip_table(
         name: _quadrants(outcomes[outcomes["condition"] == name]) for name in design.conditions
     }
     reference = quadrants[design.baseline]
-    floor = _count_flips(reference, reference, clusters, _earlier)
+    floor = _count_flips(reference, reference, clusters, _within)
     rows = []
     for name in design.conditions:
-        within = _count_flips(quadrants[name], quadrants[name], clusters, _earlier)
+        within = _count_flips(quadrants[name], quadrants[name], clusters, _within)
         rows.append(_share_row(name, "within", within, "one run", settings))
         if name == design.baseline:
             continue
@@ -115,20 +116,36 @@ def _paired_quadrants(
 Run = tuple[int, int]
 """A seed and a run number."""
 
-Quadrants = dict[str, dict[str, dict[Run, str]]]
-"""Cluster to task to run to quadrant."""
+Runs = dict[Run, str]
+"""A task's quadrant by run."""
+
+Quadrants = dict[str, dict[str, Runs]]
+"""Cluster to task to its runs."""
 
 
-def _earlier(left: Run, right: Run) -> bool:
-    return left < right
+def _within(runs: Runs, same: Runs) -> tuple[int, int]:
+    """Flips and pairs among the different runs of one condition, each pair once."""
+    alike = sum(comb(count, 2) for count in Counter(runs.values()).values())
+    pairs = comb(len(runs), 2)
+    return pairs - alike, pairs
 
 
-def _same(left: Run, right: Run) -> bool:
-    return left == right
+def _same(left: Runs, right: Runs) -> tuple[int, int]:
+    """Flips and pairs of runs with equal numbers."""
+    common = left.keys() & right.keys()
+    return sum(left[run] != right[run] for run in common), len(common)
 
 
-def _different(left: Run, right: Run) -> bool:
-    return left != right
+def _different(left: Runs, right: Runs) -> tuple[int, int]:
+    """Flips and pairs of runs with unequal numbers.
+
+    Counted by quadrant, not pair by pair: there are as many pairs as the square of the runs.
+    """
+    before, after = Counter(left.values()), Counter(right.values())
+    alike = sum(count * after[quadrant] for quadrant, count in before.items())
+    pairs = len(left) * len(right)
+    flips_same, pairs_same = _same(left, right)
+    return pairs - alike - flips_same, pairs - pairs_same
 
 
 def _quadrants(table: pd.DataFrame) -> Quadrants:
@@ -140,17 +157,18 @@ def _quadrants(table: pd.DataFrame) -> Quadrants:
 
 
 def _count_flips(
-    left: Quadrants, right: Quadrants, clusters: list[str], counts: Callable[[Run, Run], bool]
+    left: Quadrants,
+    right: Quadrants,
+    clusters: list[str],
+    count: Callable[[Runs, Runs], tuple[int, int]],
 ) -> Sums:
-    """Count flips (y) and pairs (x) a cluster, over the pairs of runs that `counts` accepts."""
+    """Count flips (y) and pairs (x) a cluster, as `count` counts those of a task."""
     flips, pairs = np.zeros(len(clusters)), np.zeros(len(clusters))
     for place, cluster in enumerate(clusters):
         for task, runs in left.get(cluster, {}).items():
-            others = right.get(cluster, {}).get(task, {})
-            for (one, before), (two, after) in product(runs.items(), others.items()):
-                if counts(one, two):
-                    pairs[place] += 1
-                    flips[place] += before != after
+            found = count(runs, right.get(cluster, {}).get(task, {}))
+            flips[place] += found[0]
+            pairs[place] += found[1]
     return Sums(flips, pairs)
 
 
