@@ -20,7 +20,7 @@ rule calibration_tokens:
         "<benchmarks>/calibration_tokens/{model}.jsonl"
     conda:
         "../environment.yaml"
-    threads: 8
+    threads: calibration_threads
     resources:
         mem_mb=memory_of("calibration_tokens", small_mb=4000),
         runtime=minutes_of("calibration_tokens", small=120),
@@ -36,7 +36,7 @@ rule calibration_tokens:
     shell:
         "python scripts/calibration_tokens.py --config {input.config} --tokenizer {input.tokenizer}"
         " {input.tokenizer_config} {input.chat_template} {params.shards} {input.shards}"
-        " {params.text} {input.text:q} --threads {threads} --tokens {output.tokens}"
+        " {params.text} {input.text:q} --tokens {output.tokens}"
         " --calibration {params.calibration:q} 2>&1 | tee {log}"
 
 
@@ -61,7 +61,7 @@ rule accumulate_hessians:
         shard=BLOCK_SHARD_PATTERN,
     conda:
         "../environment.yaml"
-    threads: 8
+    threads: calibration_threads
     resources:
         mem_mb=memory_of("accumulate_hessians", small_mb=4000),
         runtime=minutes_of("accumulate_hessians", small=120),
@@ -70,13 +70,14 @@ rule accumulate_hessians:
     params:
         hessians="--hessians",
         precedes=precedes_flag,
+        threads=calibration_threads,
         code=code_digest("accumulate_hessians"),
     message:
         "Accumulating Hessians of {wildcards.shard} of {wildcards.model}"
     shell:
         "python scripts/accumulate_hessians.py --config {input.config} --tokens {input.tokens}"
         " {params.precedes} {input.precedes} --weights {input.weights}"
-        " --fingerprint {input.fingerprint} --shard {wildcards.shard} --threads {threads}"
+        " --fingerprint {input.fingerprint} --shard {wildcards.shard} --threads {params.threads}"
         " {params.hessians} {output.hessians} --after {output.after} 2>&1 | tee {log}"
 
 
@@ -95,4 +96,5 @@ use rule accumulate_hessians as accumulate_passing_hessians with:
     params:
         hessians="--passing-hessians",
         precedes=precedes_flag,
+        threads=calibration_threads,
         code=code_digest("accumulate_hessians"),

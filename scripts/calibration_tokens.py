@@ -14,14 +14,13 @@ script.input("--config")
 script.input("--tokenizer", many=True)
 script.input("--shards", many=True, optional=True)
 script.input("--text", optional=True)
-script.value("--threads", int)
 script.output("--tokens")
 script.settings("--calibration", CalibrationSettings)
 
 
 def main(args: argparse.Namespace) -> None:
     held_out_count(args.calibration)
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(args.calibration.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = AutoTokenizer.from_pretrained(args.tokenizer[0].parent)
     tokens = make_tokens(args.calibration, tokenizer, args.config, args.shards or [], device)

@@ -15,6 +15,11 @@ def models_that_keep(hessians):
     return "|".join(names) or "(?!)"
 
 
+def calibration_threads(wildcards):
+    """CPU threads of a calibration job."""
+    return model_of(wildcards).calibration.threads
+
+
 def shards_to_sample_from(wildcards):
     """All base shards where the model writes its own calibration text; none otherwise."""
     if model_of(wildcards).calibration.source != "self":

@@ -58,12 +58,11 @@ def count_table(
     """Counts a group (task, or category) and condition: quadrants, understood, executed."""
     rows = []
     groups = outcomes[list(keys)].drop_duplicates()
+    # Found once for all cells: looking for each in the whole table takes tasks times evaluations.
+    places = outcomes.groupby([*keys, "condition"], sort=False).indices
     for values in groups.itertuples(index=False):
-        of_group = outcomes
-        for key, value in zip(keys, values, strict=True):
-            of_group = of_group[of_group[key] == value]
         for condition in conditions:
-            cell = of_group[of_group["condition"] == condition]
+            cell = outcomes.iloc[places.get((*values, condition), [])]
             counts = cell["quadrant"].value_counts()
             row: dict[str, Any] = dict(zip(keys, values, strict=True))
             row |= {"condition": condition, "evaluations": len(cell)}

@@ -26,6 +26,10 @@ class CalibrationSettings(Settings):
     seed: int = 42
     """Seed of the sampled conversations, or of the choice of passages."""
 
+    threads: int = Field(default=1, gt=0)
+    """CPU threads of a matrix product: a setting, since the order of sums depends on it. One leaves
+    the other cores to the uncompressed model's responses, which do not wait for calibration."""
+
     keep_hessians: bool = True
     """Keep the Hessians on disk, so that a changed condition is compressed again from them alone.
     Set it to `false` for large models, whose Hessians outweigh their weights: they are then deleted

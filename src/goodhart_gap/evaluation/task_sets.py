@@ -6,6 +6,7 @@ import: {file: problems.jsonl, category: gsm}  rows of another file, run as they
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,8 +95,8 @@ def read_task_set(path: Path) -> tuple[Task, ...]:
         tasks += generated(chosen.generate, path)
     if chosen.imported is not None:
         tasks += imported(chosen.imported, path)
-    ids = [task.id for task in tasks]
-    twice = sorted({name for name in ids if ids.count(name) > 1})
+    counts = Counter(task.id for task in tasks)
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise GoodhartError(
             f"{path}: more than one task has the id {', '.join(twice)}; rename one of them."
