@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 VENV := .venv
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: reproduce published report validate-graders test test-long check docs lock clean bench-sampling bench-quality rehearsal
+.PHONY: reproduce published report validate-graders test test-long check docs lock clean bench bench-sampling bench-quality rehearsal
 
 reproduce: $(VENV)/installed
 	@$(IN_VENV) python -m goodhart_gap.locks
@@ -49,6 +49,11 @@ docs: $(VENV)/installed
 rehearsal: $(VENV)/installed
 	rm -rf .cache/rehearsal
 	$(IN_VENV) python -m tests.integration.rehearsal .cache/rehearsal
+
+# Every stage of the default experiment against other ways to do its work, and against what the
+# machine can do: benchmarks/RESULTS.md. Nothing else should run; about 25 minutes on two cores.
+bench: $(VENV)/installed
+	$(IN_VENV) python -m benchmarks.stages --cores $(CORES)
 
 bench-sampling: $(VENV)/installed
 	$(IN_VENV) snakemake --cores $(CORES) results/models/smollm2-135m/base/fingerprint.json

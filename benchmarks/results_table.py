@@ -1,0 +1,233 @@
+"""What follows from a line of benchmarks/stages.py: seconds of peers, bounds, ratios. Pure.
+
+The original's way of a stage, extrapolated:
+
+- fetch, scoring, analysis: no other way was measured, so our own seconds are taken;
+- tokens and sampling: one response at a time; compressed layers are dequantized at every call;
+- Hessians: a pass of the whole model for every module;
+- compression: the paper's algorithm, matrix by matrix, shared out among the cores.
+"""
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from benchmarks import flops
+from benchmarks.default_run import ORDER
+from benchmarks.extrapolation import Generation, weighted
+
+Line = dict[str, Any]
+
+SAMPLED = ("tokens", "Hessians", "compression", "sampling")
+"""Stages that a peer was measured for."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A row of the table of stages; seconds of wall clock."""
+
+    name: str
+    jobs: int
+    job_s: float
+    ours_s: float
+    original_s: float | None
+    bound_s: float | None
+    bound: str
+
+    @property
+    def ratio(self) -> float | None:
+        """The original's way over ours."""
+        return self.original_s / self.ours_s if self.original_s and self.ours_s else None
+
+    @property
+    def reached(self) -> float | None:
+        """Share of what the machine could do that was reached."""
+        return self.bound_s / self.ours_s if self.bound_s and self.ours_s else None
+
+
+def rate(line: Line, what: str) -> float:
+    """The highest rate measured of everything whose name starts with `what`, one thread or all."""
+    return max(
+        value
+        for group in ("one", "all")
+        for name, value in line["bounds"][group].items()
+        if name.startswith(what)
+    )
+
+
+def sizes_of(line: Line) -> flops.Sizes:
+    """The sizes of the model."""
+    return flops.Sizes(**line["facts"]["sizes"])
+
+
+def one_at_a_time(line: Line, condition: str, *, dequantizing: bool = True) -> Generation:
+    """Seconds of `generate`, one prompt at a time, under a condition.
+
+    Dequantizing was measured for one condition; another differs by how many modules it compresses.
+    """
+    measured = line["generation"]
+    base = Generation(**measured["one at a time"])
+    matrices = line["facts"]["matrices"].get(condition, {})
+    if not dequantizing or not matrices:
+        return base
+    share = sum(matrices.values()) / measured["dequantized_modules"]
+    return base.partly(Generation(**measured["dequantizing"]), share)
+
+
+def original_sampling(line: Line, *, dequantizing: bool = True) -> float:
+    """Seconds of sampling everything one at a time."""
+    return sum(
+        one_at_a_time(line, name, dequantizing=dequantizing).seconds(
+            each["responses"], each["tokens"]
+        )
+        for name, each in line["facts"]["conditions"].items()
+    )
+
+
+def original_hessians(line: Line) -> float:
+    """Seconds of a pass for every module, over all calibration tokens."""
+    measured = line["calibration"]
+    return weighted(measured["pass_s"], measured["modules"]) / measured["share"]
+
+
+def streamed_hessians(line: Line) -> float:
+    """Seconds of ours for all blocks, from the blocks that were streamed beside the passes."""
+    measured = line["calibration"]
+    blocks = line["facts"]["sizes"]["blocks"]
+    return float(measured["blocks_s"] * blocks / measured["blocks"] / measured["share"])
+
+
+def matrices_s(line: Line, whose: str) -> float:
+    """Seconds of compressing all matrices of all conditions, shared out among the cores."""
+    seconds = {kind: each[whose] for kind, each in line["compression"]["matrices"].items()}
+    total = sum(weighted(seconds, counts) for counts in line["facts"]["matrices"].values())
+    return total / line["machine"]["cores"]
+
+
+def originals(line: Line) -> dict[str, float]:
+    """Seconds of the stages that a peer was measured for, in the original's way."""
+    sequences, length = line["facts"]["sequences"], line["facts"]["sequence_length"]
+    base = Generation(**line["generation"]["one at a time"])
+    return {
+        "tokens": base.seconds(sequences, sequences * length),
+        "Hessians": original_hessians(line),
+        "compression": matrices_s(line, "paper_s"),
+        "sampling": original_sampling(line),
+    }
+
+
+def stage_bounds(line: Line) -> dict[str, tuple[float, str]]:
+    """Least seconds of a stage on this machine, and what sets it."""
+    facts, sizes, files = line["facts"], sizes_of(line), line["bounds"]["file"]
+    low, single = rate(line, "bfloat16"), rate(line, "float32")
+    sequences, length = facts["sequences"], facts["sequence_length"]
+    sampled = sum(each["operations"] for each in facts["conditions"].values())
+    forward = flops.calibration_forward(sizes, sequences, length)
+    hessians = flops.hessian_products(sizes, sequences * length)
+    matrices = [
+        tuple(map(int, kind.split("x")))
+        for counts in facts["matrices"].values()
+        for kind, count in counts.items()
+        for _ in range(count)
+    ]
+    compressed = flops.compression(matrices, line["compression"]["settings"]["iterations"])
+    tokens = sequences * flops.response(sizes, 0, length)
+    stored = facts["bytes"]
+    return {
+        "fetch": max(
+            (stored["weights"] / files["write"], f"writing {_size(stored['weights'])}"),
+            (stored["weights"] / files["sha256"], f"hashing {_size(stored['weights'])}"),
+            (stored["download"] / files["read"], f"reading {_size(stored['download'])}"),
+        ),
+        "tokens": (tokens / low, f"{_count(tokens)} in bfloat16"),
+        "Hessians": max(
+            (
+                forward / low + hessians / single,
+                f"{_count(forward)} in bfloat16, {_count(hessians)} in float32",
+            ),
+            (stored["hessians"] / files["write"], f"writing {_size(stored['hessians'])}"),
+        ),
+        "compression": (compressed / single, f"{_count(compressed)} in float32"),
+        "sampling": (sampled / low, f"{_count(sampled)} in bfloat16"),
+    }
+
+
+def stages(line: Line) -> list[Stage]:
+    """The rows of the table of stages."""
+    peers, least = originals(line), stage_bounds(line)
+    rows = []
+    for name in ORDER:
+        each = line["run"]["stages"][name]
+        bound_s, bound = least.get(name, (None, ""))
+        rows.append(
+            Stage(
+                name, each["jobs"], each["job_s"], each["wall_s"], peers.get(name), bound_s, bound
+            )
+        )
+    return rows
+
+
+def original_whole(line: Line, *, dequantizing: bool = True) -> float:
+    """Seconds of the whole experiment in the original's way; ours where no other was measured."""
+    peers = originals(line)
+    peers["sampling"] = original_sampling(line, dequantizing=dequantizing)
+    return sum(peers.get(row.name, row.ours_s) for row in stages(line))
+
+
+def batched_rate(line: Line) -> float:
+    """Tokens a second of the best batched `generate`, median of the rounds."""
+    return median(
+        each["tokens"] / each["seconds"] for each in line["generation"]["rounds"]["batched"]
+    )
+
+
+def our_rate(line: Line) -> float:
+    """Tokens a second of ours in the same rounds."""
+    return median(each["tokens"] / each["seconds"] for each in line["generation"]["rounds"]["ours"])
+
+
+def over_batched(line: Line) -> float:
+    """Ours over the best batched `generate`, in tokens a second: median of the rounds' ratios."""
+    found = line["generation"]["rounds"]
+    return median(
+        (ours["tokens"] / ours["seconds"]) / (peer["tokens"] / peer["seconds"])
+        for ours, peer in zip(found["ours"], found["batched"], strict=True)
+    )
+
+
+def reached_in_rounds(line: Line) -> float:
+    """Share of the bfloat16 rate that ours reached in the rounds: one process, all threads."""
+    facts = line["facts"]["conditions"]
+    tokens = sum(each["tokens"] for each in facts.values())
+    operations = sum(each["operations"] for each in facts.values()) / tokens
+    return our_rate(line) * operations / rate(line, "bfloat16")
+
+
+def ratios(line: Line) -> dict[str, float]:
+    """Every ratio that two runs should agree on, by what it is called on the page."""
+    run = line["run"]
+    found = {
+        "the original's way over ours, whole": original_whole(line) / run["wall_s"],
+        "ours over batched generate": over_batched(line),
+        "a pass for every module over streamed Hessians": original_hessians(line)
+        / streamed_hessians(line),
+        "the paper's algorithm over ours": matrices_s(line, "paper_s") / matrices_s(line, "ours_s"),
+        "dequantizing at every call over once": line["generation"]["dequantizing"]["token_s"]
+        / line["generation"]["one at a time"]["token_s"],
+    }
+    found |= {
+        f"{row.name}: the original's way over ours": row.ratio
+        for row in stages(line)
+        if row.ratio is not None
+    }
+    if line["slice"]:
+        found["the graph over a plain loop"] = line["slice"]["graph_s"] / line["slice"]["loop_s"]
+    return found
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e6:.0f} MB"
+
+
+def _count(operations: float) -> str:
+    return f"{operations / 1e12:.1f} Tflop"

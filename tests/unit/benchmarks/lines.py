@@ -1,0 +1,92 @@
+"""A line as benchmarks/stages.py writes it, of round numbers."""
+
+from typing import Any
+
+from benchmarks.default_run import ORDER
+
+
+def line(**changed: Any) -> dict[str, Any]:
+    """A whole run of 100 s on two cores, in which sampling took 40 s."""
+    wall = dict(zip(ORDER, (5.0, 10.0, 10.0, 20.0, 40.0, 2.0, 3.0), strict=True))
+    rates = {"bfloat16 sampling": 1e9, "bfloat16 square": 2e9, "float32 square": 1e9, "copy": 1e10}
+    made: dict[str, Any] = {
+        "date": "2026-01-02T03:04:05+00:00",
+        "commit": "abc1234",
+        "dirty": False,
+        "quick": False,
+        "finished": False,
+        "downloaded": False,
+        "took_s": 1200.0,
+        "machine": {
+            "cpu": "some",
+            "cores": 2,
+            "memory_bytes": 2**34,
+            "system": "Linux",
+            "load": 0.1,
+        },
+        "versions": {"torch": "2"},
+        "run": {
+            "wall_s": 100.0,
+            "no_work_s": 9.0,
+            "nothing_s": 4.0,
+            "start_up": {"jobs": 30, "job_s": 12.0, "wall_s": 6.0},
+            "stages": {
+                name: {"jobs": 1, "job_s": seconds, "wall_s": seconds}
+                for name, seconds in wall.items()
+            },
+        },
+        "facts": {
+            "sizes": {
+                "blocks": 2,
+                "hidden": 8,
+                "intermediate": 16,
+                "queries": 8,
+                "keys": 4,
+                "vocabulary": 32,
+            },
+            "conditions": {
+                "baseline": {"responses": 10, "tokens": 1000, "operations": 10**10},
+                "packed": {"responses": 10, "tokens": 1000, "operations": 2 * 10**10},
+                "half": {"responses": 10, "tokens": 1000, "operations": 2 * 10**10},
+            },
+            "matrices": {"packed": {"8x8": 10, "8x16": 2}, "half": {"8x8": 6}},
+            "sequences": 4,
+            "sequence_length": 100,
+            "bytes": {"weights": 10**6, "download": 10**6, "hessians": 10**6},
+        },
+        "bounds": {
+            "one": rates,
+            "all": {name: 2 * rate for name, rate in rates.items()},
+            "file": {"write": 1e6, "read": 1e6, "sha256": 5e5},
+        },
+        "slice": {"jobs": 20, "graph_s": 18.0, "loop_s": 6.0},
+        "generation": {
+            "one at a time": {"start_s": 0.1, "token_s": 0.05},
+            "dequantizing": {"start_s": 0.5, "token_s": 0.25},
+            "dequantized_modules": 12,
+            "llama.cpp": None,
+            "rounds": {
+                "threads": 2,
+                "batch": 50,
+                "batch_threads": 2,
+                "tried": {"50 at once, 2 threads": 100.0},
+                "ours": [{"tokens": 300, "seconds": 1.0}, {"tokens": 300, "seconds": 2.0}],
+                "batched": [{"tokens": 100, "seconds": 1.0}, {"tokens": 100, "seconds": 2.0}],
+            },
+        },
+        "calibration": {
+            "share": 0.5,
+            "pass_s": {"8": 2.0, "16": 3.0},
+            "modules": {"8": 12, "16": 2},
+            "blocks": 1,
+            "blocks_s": 2.0,
+        },
+        "compression": {
+            "matrices": {
+                "8x8": {"module": "q", "ours_s": 0.5, "paper_s": 2.0},
+                "8x16": {"module": "down", "ours_s": 1.0, "paper_s": 8.0},
+            },
+            "settings": {"iterations": 1},
+        },
+    }
+    return made | changed

@@ -1,0 +1,84 @@
+"""What the page says follows from the lines on file, and from nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks import results_page, results_table
+
+from tests.unit.benchmarks.lines import line
+
+
+def test_the_original_way_is_extrapolated_by_counts() -> None:
+    made = line()
+    found = results_table.originals(made)
+    assert found["tokens"] == pytest.approx(4 * 0.1 + 400 * 0.05)
+    assert found["Hessians"] == pytest.approx((12 * 2.0 + 2 * 3.0) / 0.5)
+    assert found["compression"] == pytest.approx((10 * 2.0 + 2 * 8.0 + 6 * 2.0) / 2)
+    # Half of the modules are compressed in the third condition: half of the slowdown.
+    assert found["sampling"] == pytest.approx((1 + 50) + (5 + 250) + (3 + 150))
+
+
+def test_the_whole_takes_our_seconds_where_no_peer_was_measured() -> None:
+    made = line()
+    peers = sum(results_table.originals(made).values())
+    assert results_table.original_whole(made) == pytest.approx(peers + 5.0 + 2.0 + 3.0)
+    spared = results_table.original_whole(made, dequantizing=False)
+    assert results_table.original_whole(made) - spared == pytest.approx(459 - 153)
+
+
+def test_bounds_are_the_slowest_of_what_must_be_done() -> None:
+    found = results_table.stage_bounds(line())
+    assert found["sampling"] == (pytest.approx(5e10 / 4e9), "0.1 Tflop in bfloat16")
+    assert found["fetch"] == (pytest.approx(2.0), "hashing 1 MB")
+    assert found["Hessians"] == (pytest.approx(1.0), "writing 1 MB")
+    sampling = next(row for row in results_table.stages(line()) if row.name == "sampling")
+    assert sampling.reached == pytest.approx(12.5 / 40)
+    assert sampling.ratio == pytest.approx(459 / 40)
+
+
+def test_rounds_are_compared_one_by_one() -> None:
+    assert results_table.over_batched(line()) == pytest.approx(3.0)
+    assert results_table.streamed_hessians(line()) == pytest.approx(2.0 * 2 / 0.5)
+
+
+def page(folder: Path, *lines: dict[str, Any]) -> str:
+    stages = folder / "stages.jsonl"
+    stages.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    results_page.write_page(stages, folder / "growth.jsonl", folder / "RESULTS.md")
+    return (folder / "RESULTS.md").read_text()
+
+
+def test_targets_are_judged_by_what_was_found(tmp_path: Path) -> None:
+    text = page(tmp_path, line())
+    assert "| Snakemake with our rules under 10% of the time | 9.0% | met |" in text
+    assert "best batched `generate` | 3.00 times | met |" in text
+    assert "| 31.2% in the run, 93.8% by one process alone | **missed** |" in text
+    assert "| one run on file | open |" in text
+    assert "| llama.cpp, one at a time | not installed: not measured |" in text
+    slow = line()
+    slow["run"] = slow["run"] | {"wall_s": 1000.0, "no_work_s": 150.0}
+    text = page(tmp_path, slow)
+    assert "under 10% of the time | 15.0% | **missed** |" in text
+    assert "in the original's way | 0.6 times | **missed** |" in text
+
+
+def test_two_runs_are_compared_by_their_ratios(tmp_path: Path) -> None:
+    again = line(slice={"jobs": 20, "graph_s": 24.0, "loop_s": 6.0})
+    text = page(tmp_path, line(), again)
+    assert "| 33.3% at most (the graph over a plain loop) | **missed** |" in text
+    assert "| the graph over a plain loop | 3.00 | 4.00 |" in text
+
+
+def test_a_run_that_proves_nothing_says_so(tmp_path: Path) -> None:
+    text = page(tmp_path, line(quick=True, finished=True, dirty=True))
+    assert "samples too small to believe" in text
+    assert "The run was not made here" in text
+    assert "with changes that are not committed" in text
+    assert "too small" not in page(tmp_path, line())
+
+
+def test_steps_have_all_their_columns() -> None:
+    *_, header, ruler, first = list(results_page.steps(results_page.STEPS))[:7]
+    assert header.count("|") == ruler.count("|") == first.count("|") == 5
