@@ -5,6 +5,7 @@ import argparse
 import torch
 
 from goodhart_gap.calibration.hessians import HessianJob, accumulate_hessians
+from goodhart_gap.models.devices import first_device
 from goodhart_gap.models.fingerprints import read_shard_fingerprint
 from goodhart_gap.models.skeleton import read_config
 from goodhart_gap.script import Script
@@ -34,7 +35,7 @@ def main(args: argparse.Namespace) -> None:
         hessians=args.hessians or args.passing_hessians,
         after=args.after,
     )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = first_device()
     fingerprint = read_shard_fingerprint(args.fingerprint)
     accumulate_hessians(read_config(args.config.parent), job, fingerprint, device)
 

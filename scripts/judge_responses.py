@@ -43,7 +43,7 @@ def sampled(args: argparse.Namespace, prompts: Sequence[Prompt]) -> list[dict[st
 
     from goodhart_gap.evaluation.sampler import sample
     from goodhart_gap.evaluation.transformers_engine import TransformersEngine
-    from goodhart_gap.models.placement import available_device
+    from goodhart_gap.models.devices import available_device
     from goodhart_gap.runtime.load import load_model
 
     settings = args.judge.sampling

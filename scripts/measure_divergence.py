@@ -24,7 +24,7 @@ def main(args: argparse.Namespace) -> None:
 
     from safetensors.torch import load_file
 
-    from goodhart_gap.models.placement import available_device
+    from goodhart_gap.models.devices import available_device
     from goodhart_gap.runtime.load import load_model
 
     torch.set_num_threads(args.threads)

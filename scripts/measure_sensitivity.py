@@ -5,6 +5,7 @@ import argparse
 import torch
 
 from goodhart_gap.compression.sensitivity import measure_sensitivity, write_sensitivity
+from goodhart_gap.models.devices import first_device
 from goodhart_gap.models.skeleton import read_config
 from goodhart_gap.script import Script
 
@@ -31,7 +32,7 @@ def main(args: argparse.Namespace) -> None:
         sorted(args.shards),
         {condition: sorted(paths) for condition, paths in compressed.items()},
         args.limit,
-        "cuda" if torch.cuda.is_available() else "cpu",
+        first_device(),
     )
     write_sensitivity(args.sensitivity, variants)
 

@@ -5,6 +5,7 @@ import argparse
 import torch
 
 from goodhart_gap.files import completed
+from goodhart_gap.models.devices import first_device
 from goodhart_gap.models.skeleton import read_config
 from goodhart_gap.runtime.profile import COLUMNS, Profiled, profile_rows
 from goodhart_gap.runtime.settings import ProfileSettings
@@ -30,7 +31,7 @@ def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     files = Profiled(args.embeddings, args.base, args.shards)
     held_out = load_file(args.tokens)["held_out"][: args.settings.sequences]
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = first_device()
     rows = profile_rows(
         read_config(args.config.parent),
         files,

@@ -72,7 +72,7 @@ def engine_of(args: argparse.Namespace, tokenizer: Any, folder: Path | None) -> 
 
         return VllmEngine(folder, tokenizer, args.sampling, torch.cuda.device_count())
     from goodhart_gap.evaluation.transformers_engine import TransformersEngine
-    from goodhart_gap.models.placement import available_device
+    from goodhart_gap.models.devices import available_device
     from goodhart_gap.runtime.load import load_model
 
     torch.set_num_threads(args.sampling.threads)

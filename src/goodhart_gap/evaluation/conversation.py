@@ -101,7 +101,7 @@ class Speaker:
         from transformers import AutoTokenizer
 
         from goodhart_gap.evaluation.transformers_engine import TransformersEngine
-        from goodhart_gap.models.placement import available_device
+        from goodhart_gap.models.devices import available_device
         from goodhart_gap.runtime.imported import load_imported
         from goodhart_gap.runtime.load import load_model
 

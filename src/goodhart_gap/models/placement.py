@@ -22,13 +22,6 @@ _SHARE_FOR_WEIGHTS = 0.7
 """Of a GPU's free memory; the rest is for keys, values and activations."""
 
 
-def available_device() -> str:
-    """Return `cpu`, or `cuda` for one GPU, or `auto` for several."""
-    if not torch.cuda.is_available():
-        return "cpu"
-    return "cuda" if torch.cuda.device_count() == 1 else "auto"
-
-
 def free_memory() -> dict[int, int]:
     """Return the free bytes of every visible GPU."""
     return {gpu: torch.cuda.mem_get_info(gpu)[0] for gpu in range(torch.cuda.device_count())}
