@@ -32,11 +32,11 @@ def left_of_noise(bits: int) -> dict[str, float]:
 
 _TEXT = """## What bounds the ratio
 
-What a quantizer leaves of normal noise, which a rotated weight is about, as a share of its variance:
-the paper's lattice, our trellis, and the best conceivable code. The last columns are what that makes
-of the error (the root of their ratio). The ratio of `ours` to the paper's is that of the quantizers;
-a perfect code would reach the last column, and only better factors, or bits spent where they count
-(`ours-budget`), get below it.
+What a quantizer leaves of normal noise, which a rotated weight is about, as a share of its
+variance: the paper's lattice, our trellis, and the best conceivable code. The last columns are what
+that makes of the error (the root of their ratio). The ratio of `ours` to the paper's is that of the
+quantizers; a perfect code would reach the last column, and only better factors, or bits spent where
+they count (`ours-budget`), get below it.
 
 | bits | lattice | trellis | bound | trellis over lattice | bound over lattice |
 |---|---|---|---|---|---|"""
