@@ -56,20 +56,20 @@ def _about(line: Line) -> Iterator[str]:
     here, versions = line["machine"], line["versions"]
     changed = " with changes that are not committed" if line["dirty"] else ""
     minutes = line["took_s"] / 60
-    yield f"Last run: {line['date']}, commit {line['commit']}{changed}, {minutes:.0f} min."
+    yield f"- Last run: {line['date']}, commit {line['commit']}{changed}, {minutes:.0f} min."
     yield (
-        f"Machine: {here['cpu']}, {here['cores']} cores, {here['memory_bytes'] / 2**30:.0f} GiB, "
+        f"- Machine: {here['cpu']}, {here['cores']} cores, {here['memory_bytes'] / 2**30:.0f} GiB, "
         f"{here['system']}; load when it began {here['load']:.1f}."
     )
-    yield "Versions: " + ", ".join(f"{name} {each}" for name, each in versions.items()) + "."
+    yield "- Versions: " + ", ".join(f"{name} {each}" for name, each in versions.items()) + "."
     if line["quick"]:
-        yield "**Measured with `--quick`: samples too small to believe.**"
+        yield "- **Measured with `--quick`: samples too small to believe.**"
     if line["finished"]:
-        yield "**The run was not made here: the times of an earlier one were read (`--finished`).**"
+        yield "- **The run was not made here: an earlier one was read (`--finished`).**"
     if line["downloaded"]:
-        yield "The model was downloaded during the run: its time counts."
+        yield "- The model was downloaded during the run: its time counts."
     else:
-        yield "The downloaded model was there before the run: the network does not count."
+        yield "- The downloaded model was there before the run: the network does not count."
 
 
 def _targets(lines: Sequence[Line]) -> Iterator[str]:
@@ -161,11 +161,18 @@ def _whole(line: Line) -> Iterator[str]:
     yield "| way | s | over ours |"
     yield "|---|---|---|"
     yield f"| ours, wall clock | {wall_s:.0f} | 1 |"
-    for name, dequantizing in (
-        ("the original's, dequantizing at every call", True),
-        ("the same, but weights dequantized once", False),
+    kept = ("tokens", "compression")
+    for name, seconds in (
+        ("the original's, dequantizing at every call", table.original_whole(line)),
+        (
+            "the same, but weights dequantized once",
+            table.original_whole(line, dequantizing=False),
+        ),
+        (
+            f"the same, and {' and '.join(kept)} as ours",
+            table.original_whole(line, dequantizing=False, ours=kept),
+        ),
     ):
-        seconds = table.original_whole(line, dequantizing=dequantizing)
         yield f"| {name} (extrapolated) | {seconds:.0f} | {seconds / wall_s:.1f} |"
 
 
@@ -187,7 +194,11 @@ def _peers(line: Line) -> Iterator[str]:
         if found is None:
             yield f"| {name}, one at a time | not installed: not measured | | | |"
             continue
-        label = f"`generate`, {name}" if name != "llama.cpp" else "llama.cpp, one at a time (Q4_1)"
+        label = (
+            f"`generate`, {name}"
+            if name != "llama.cpp"
+            else "llama.cpp on its own packed file, one at a time"
+        )
         per_s = 1 / found["token_s"]
         yield (
             f"| {label} | {found['start_s']:.2f} s a response and {found['token_s']:.4f} s a token "

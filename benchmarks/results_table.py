@@ -8,6 +8,7 @@ The original's way of a stage, extrapolated:
 - compression: the paper's algorithm, matrix by matrix, shared out among the cores.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -17,9 +18,6 @@ from benchmarks.default_run import ORDER
 from benchmarks.extrapolation import Generation, weighted
 
 Line = dict[str, Any]
-
-SAMPLED = ("tokens", "Hessians", "compression", "sampling")
-"""Stages that a peer was measured for."""
 
 
 @dataclass(frozen=True)
@@ -167,11 +165,16 @@ def stages(line: Line) -> list[Stage]:
     return rows
 
 
-def original_whole(line: Line, *, dequantizing: bool = True) -> float:
-    """Seconds of the whole experiment in the original's way; ours where no other was measured."""
+def original_whole(line: Line, *, dequantizing: bool = True, ours: Collection[str] = ()) -> float:
+    """Seconds of the whole experiment in the original's way.
+
+    Ours where no other was measured, and for the stages named in `ours`.
+    """
     peers = originals(line)
     peers["sampling"] = original_sampling(line, dequantizing=dequantizing)
-    return sum(peers.get(row.name, row.ours_s) for row in stages(line))
+    return sum(
+        row.ours_s if row.name in ours else peers.get(row.name, row.ours_s) for row in stages(line)
+    )
 
 
 def batched_rate(line: Line) -> float:

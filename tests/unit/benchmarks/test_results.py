@@ -26,6 +26,8 @@ def test_the_whole_takes_our_seconds_where_no_peer_was_measured() -> None:
     assert results_table.original_whole(made) == pytest.approx(peers + 5.0 + 2.0 + 3.0)
     spared = results_table.original_whole(made, dequantizing=False)
     assert results_table.original_whole(made) - spared == pytest.approx(459 - 153)
+    kept = results_table.original_whole(made, ours=["compression"])
+    assert results_table.original_whole(made) - kept == pytest.approx(24.0 - 20.0)
 
 
 def test_bounds_are_the_slowest_of_what_must_be_done() -> None:
