@@ -52,8 +52,9 @@ rehearsal: $(VENV)/installed
 
 # Every stage of the default experiment against other ways to do its work, and against what the
 # machine can do: benchmarks/RESULTS.md. Nothing else should run; about 25 minutes on two cores.
+# Threads wait as they do in jobs (rules/common.smk).
 bench: $(VENV)/installed
-	$(IN_VENV) python -m benchmarks.stages --cores $(CORES)
+	$(IN_VENV) GOMP_SPINCOUNT=5000 python -m benchmarks.stages --cores $(CORES)
 
 bench-sampling: $(VENV)/installed
 	$(IN_VENV) snakemake --cores $(CORES) results/models/smollm2-135m/base/fingerprint.json

@@ -1,11 +1,12 @@
 """benchmarks/RESULTS.md: wholly from benchmarks/results/*.jsonl and benchmarks/steps.yaml."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from benchmarks import growth_table
 from benchmarks import results_table as table
 from benchmarks.extrapolation import largest_change
 from benchmarks.results_table import Line
@@ -41,7 +42,7 @@ def write_page(stages: Path, growth: Path, page: Path) -> None:
         last = lines[-1]
         parts += [_about(last), _targets(lines), _stages(last), _whole(last), _peers(last)]
         parts += [_workflow(last), _bounds(last), _runs(lines)]
-    parts += [_growth(growth), steps(STEPS)]
+    parts += [growth_table.lines(growth), steps(STEPS)]
     text = "\n\n".join("\n".join(part) for part in parts)
     page.write_text(text.rstrip() + "\n", encoding="utf-8")
 
@@ -278,16 +279,6 @@ def _runs(lines: Sequence[Line]) -> Iterator[str]:
     if any(line["quick"] or line["finished"] for line in shown):
         yield ""
         yield "**Not all of them are whole runs: `--quick` or `--finished` was used.**"
-
-
-def _growth(path: Path) -> list[str]:
-    """The section that benchmarks/growth.py gives."""
-    if not path.exists():
-        return ["## Growth", "", "Not measured: `python -m benchmarks.growth`."]
-    from benchmarks import growth_table
-
-    lines: Callable[[Path], list[str]] = growth_table.lines
-    return lines(path)
 
 
 def steps(path: Path) -> Iterator[str]:
