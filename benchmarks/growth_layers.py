@@ -20,14 +20,14 @@ from goodhart_gap.provenance.graph import GraphJob
 from goodhart_gap.provenance.settings import MachineRates, PlanSettings
 from goodhart_gap.provenance.workload import work_of
 
-TOKENS = {"train": 14, "held_out": 2, "length": 64}
+TOKENS = {"train": 28, "held_out": 4, "length": 64}
 BLOCKS_PER_SHARD = 2
 HIDDEN = 192
 DEFAULT: dict[str, Any] = {"bits": 4}
-"""How shards of two blocks are compressed, and the block of each width: CALDERA's defaults."""
+"""How a block of each width is compressed: CALDERA with its defaults."""
 
 FASTER: dict[str, Any] = {"method": "gptq", "bits": 4}
-"""How one shard of all blocks is compressed, where memory is what counts."""
+"""How many blocks are compressed: the same for each, whatever the method."""
 
 
 class Layers:
@@ -138,11 +138,11 @@ def calibrated(folder: Path, blocks: int) -> Prepared:
 
 
 def compressed(folder: Path, blocks: int) -> Prepared:
-    return Prepared(_two_a_shard(folder, blocks).compress(DEFAULT), blocks)
+    return Prepared(_two_a_shard(folder, blocks).compress(FASTER), blocks)
 
 
 def assembled(folder: Path, blocks: int) -> Prepared:
-    return Prepared(_two_a_shard(folder, blocks).assemble(DEFAULT), blocks)
+    return Prepared(_two_a_shard(folder, blocks).assemble(FASTER), blocks)
 
 
 def calibrated_at_once(folder: Path, blocks: int) -> Prepared:

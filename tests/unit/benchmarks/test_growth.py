@@ -90,16 +90,21 @@ def test_a_job_that_fails_says_so(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Prepared], int | None]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Prepared], None]:
     """Run prepared jobs in this process."""
     monkeypatch.chdir(tmp_path)
     for name in ("argv", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
-    return lambda prepared: growth_job.run_all(prepared.jobs)
+
+    def run_all(prepared: Prepared) -> None:
+        for job in prepared.jobs:
+            growth_job.run(job)
+
+    return run_all
 
 
 def test_an_experiment_goes_through(
-    tmp_path: Path, run: Callable[[Prepared], int | None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Callable[[Prepared], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(growth_experiments, "NEW_TOKENS", 2)
     monkeypatch.setitem(growth_experiments.MODEL, "hidden", 16)
@@ -113,7 +118,7 @@ def test_an_experiment_goes_through(
 
 
 def test_a_model_goes_through(
-    tmp_path: Path, run: Callable[[Prepared], int | None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Callable[[Prepared], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(growth_layers, "HIDDEN", 32)
     for measure in growth_layers.BLOCKS_AXIS.measures[:-1]:
