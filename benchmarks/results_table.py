@@ -124,8 +124,8 @@ def stage_bounds(line: Line) -> dict[str, tuple[float, str]]:
     hessians = flops.hessian_products(sizes, sequences * length)
     matrices = [
         tuple(map(int, kind.split("x")))
-        for counts in facts["matrices"].values()
-        for kind, count in counts.items()
+        for name in facts["compressed_here"]
+        for kind, count in facts["matrices"][name].items()
         for _ in range(count)
     ]
     compressed = flops.compression(matrices, line["compression"]["settings"]["iterations"])

@@ -84,6 +84,7 @@ def facts(subject: Subject, tokenizer: Any) -> dict[str, Any]:
         "sizes": asdict(subject.sizes),
         "conditions": conditions,
         "matrices": matrices,
+        "compressed_here": sorted(subject.shards()),
         "sequences": subject.calibration.sequences,
         "sequence_length": subject.calibration.sequence_length,
         "bytes": sizes,
@@ -95,11 +96,11 @@ def generation(subject: Subject, tokenizer: Any, args: argparse.Namespace) -> di
     settings = subject.sampling.model_copy(update={"threads": args.cores})
     texts = [prompt.text for prompt in subject.prompts]
     found: dict[str, Any] = {}
-    for condition in (None, *subject.compressed()[:1]):
+    for condition in (None, next(iter(subject.shards()))):
         model = load(subject.base, settings.dtype)
         tokens = 8 if args.quick else 64
         if condition is not None:
-            count = peer_generation.dequantize_each_call(model, subject.shard(condition))
+            count = peer_generation.dequantize_each_call(model, subject.shards()[condition])
             found["dequantized_modules"] = count
             tokens = 4 if args.quick else 24
         peer = Peer(model, tokenizer, texts)
@@ -175,7 +176,7 @@ def calibration(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
 
 def compression(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
     """Measure the paper's algorithm and ours on a matrix of each shape."""
-    allocation = read_allocation(subject.model / subject.compressed()[0] / "allocation.json")
+    allocation = read_allocation(subject.model / next(iter(subject.shards())) / "allocation.json")
     middle = subject.sizes.blocks // 2
     found = peer_compression.compare(subject.base, subject.hessians(), allocation, middle)
     say(f"{found}")

@@ -35,17 +35,20 @@ class Subject:
         self.prompts = [Prompt(row["task"], row["role"], row["prompt"]) for row in self.rows]
 
     def compressed(self) -> list[str]:
-        """Conditions that have a compressed shard."""
+        """Conditions whose model is compressed, here or by reuse of another's."""
         return [
             each
             for each in self.experiment["conditions"]
             if (self.model / each / "allocation.json").exists()
         ]
 
-    def shard(self, condition: str) -> Path:
-        """The compressed shard of a condition; models of the laptop have one."""
-        (path,) = (self.model / condition).glob("blocks*.safetensors")
-        return path
+    def shards(self) -> dict[str, Path]:
+        """The compressed shard of each condition that has its own; laptop models have one."""
+        return {
+            name: path
+            for name in self.compressed()
+            for path in (self.model / name).glob("blocks*.safetensors")
+        }
 
     def responses(self, condition: str) -> Iterator[dict[str, Any]]:
         """All responses sampled under a condition."""

@@ -50,6 +50,7 @@ def line(**changed: Any) -> dict[str, Any]:
                 "half": {"responses": 10, "tokens": 1000, "operations": 2 * 10**10},
             },
             "matrices": {"packed": {"8x8": 10, "8x16": 2}, "half": {"8x8": 6}},
+            "compressed_here": ["packed"],
             "sequences": 4,
             "sequence_length": 100,
             "bytes": {"weights": 10**6, "download": 10**6, "hessians": 10**6},

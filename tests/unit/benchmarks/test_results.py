@@ -35,6 +35,9 @@ def test_bounds_are_the_slowest_of_what_must_be_done() -> None:
     assert found["sampling"] == (pytest.approx(5e10 / 4e9), "0.1 Tflop in bfloat16")
     assert found["fetch"] == (pytest.approx(2.0), "hashing 1 MB")
     assert found["Hessians"] == (pytest.approx(1.0), "writing 1 MB")
+    # What a condition takes from another's shards is not compressed again.
+    operations = 3 * (10 * 8 * 8**2 + 2 * 8 * 16**2)
+    assert found["compression"][0] == pytest.approx(operations / 2e9)
     sampling = next(row for row in results_table.stages(line()) if row.name == "sampling")
     assert sampling.reached == pytest.approx(12.5 / 40)
     assert sampling.ratio == pytest.approx(459 / 40)
