@@ -56,24 +56,17 @@ def count_table(
     outcomes: pd.DataFrame, conditions: Sequence[str], keys: Sequence[str]
 ) -> pd.DataFrame:
     """Counts a group (task, or category) and condition: quadrants, understood, executed."""
-    rows = []
-    groups = outcomes[list(keys)].drop_duplicates()
-    # Found once for all cells: looking for each in the whole table takes tasks times evaluations.
-    places = outcomes.groupby([*keys, "condition"], sort=False).indices
-    for values in groups.itertuples(index=False):
-        for condition in conditions:
-            cell = outcomes.iloc[places.get((*values, condition), [])]
-            counts = cell["quadrant"].value_counts()
-            row: dict[str, Any] = dict(zip(keys, values, strict=True))
-            row |= {"condition": condition, "evaluations": len(cell)}
-            row |= {quadrant: int(counts.get(quadrant, 0)) for quadrant in QUADRANTS}
-            row |= {
-                "understands": int(cell["understands"].sum()),
-                "executes": int(cell["executes"].sum()),
-                "tasks": int(cell["task"].nunique()),
-            }
-            rows.append(row)
-    return pd.DataFrame(rows)
+    by_quadrant = {name: outcomes["quadrant"] == name for name in QUADRANTS}
+    cells = outcomes.assign(**by_quadrant).groupby([*keys, "condition"], sort=False)
+    counts = cells.agg(
+        evaluations=("task", "size"),
+        **{name: (name, "sum") for name in (*QUADRANTS, "understands", "executes")},
+        tasks=("task", "nunique"),
+    )
+    groups = outcomes[list(keys)].drop_duplicates().itertuples(index=False)
+    wanted = [(*values, condition) for values in groups for condition in conditions]
+    index = pd.MultiIndex.from_tuples(wanted, names=counts.index.names)
+    return counts.reindex(index, fill_value=0).astype(int).reset_index()
 
 
 def response_table(outcomes: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
