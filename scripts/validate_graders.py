@@ -8,8 +8,8 @@ from goodhart_gap.evaluation.tasks import read_frozen
 from goodhart_gap.evaluation.validation import (
     gate_shortfalls,
     grade_all,
+    graded_rows,
     read_gold,
-    validate,
 )
 from goodhart_gap.evaluation.verdicts import by_text
 from goodhart_gap.files import read_jsonl
@@ -29,7 +29,8 @@ def main(args: argparse.Namespace) -> None:
     tasks = read_frozen(args.tasks)
     gold = read_gold(chain.from_iterable(read_jsonl(path) for path in args.gold))
     stored = by_text(read_jsonl(args.verdicts)) if args.verdicts else None
-    rows = validate(tasks, gold, stored)
+    graded = list(grade_all(tasks, gold, stored))
+    rows = graded_rows(graded)
     with args.graders.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -37,7 +38,7 @@ def main(args: argparse.Namespace) -> None:
     with args.errors.open("w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle)
         table.writerow(["grader", "set", "role", "task", "kind", "expected", "given", "text"])
-        for name, where, role, verdicts in grade_all(tasks, gold, stored):
+        for name, where, role, verdicts in graded:
             table.writerows(
                 [name, where, role, v.task, v.kind, v.expected, v.given, v.text]
                 for v in verdicts

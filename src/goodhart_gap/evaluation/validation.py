@@ -204,9 +204,14 @@ def validate(
     tasks: Mapping[str, Task], gold: Sequence[GoldResponse], stored: Verdicts | None = None
 ) -> list[dict[str, Any]]:
     """Return the rows of graders.csv: every grader on the suite and on the gold set, by role."""
+    return graded_rows(grade_all(tasks, gold, stored))
+
+
+def graded_rows(graded: Iterable[Graded]) -> list[dict[str, Any]]:
+    """Return the rows of graders.csv for what the graders gave."""
     return [
         {"grader": name, "set": where, "role": role} | summary(verdicts)
-        for name, where, role, verdicts in grade_all(tasks, gold, stored)
+        for name, where, role, verdicts in graded
         if verdicts
     ]
 
