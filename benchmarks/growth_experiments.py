@@ -37,6 +37,7 @@ RUNS = 5
 """Runs while the number of tasks grows."""
 
 NEW_TOKENS = 16
+BATCH = 200
 MODEL = {"blocks": 2, "blocks_per_shard": 2, "hidden": 64}
 GENERATED = list(TEMPLATES)[:100]
 SIMULATIONS = 200
@@ -54,7 +55,8 @@ def sampled(folder: Path, runs: int) -> Prepared:
     write_jsonl(folder / "prompts.jsonl", prompts)
     base = write_base(folder / "base", **MODEL)
     names = ("generation_config.json", "tokenizer.json", "tokenizer_config.json")
-    sampling = SamplingSettings(max_new_tokens=NEW_TOKENS)
+    # Batches are full at each of the sizes: half-empty ones would look like growth.
+    sampling = SamplingSettings(max_new_tokens=NEW_TOKENS, batch_size=BATCH)
     arguments = job(
         "sample_responses",
         prompts="prompts.jsonl",
