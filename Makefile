@@ -54,6 +54,7 @@ rehearsal: $(VENV)/installed
 # machine can do: benchmarks/RESULTS.md. Nothing else should run; about 25 minutes on two cores.
 # Threads wait as they do in jobs (rules/common.smk).
 bench: $(VENV)/installed
+	$(IN_VENV) python -m benchmarks.growth
 	$(IN_VENV) GOMP_SPINCOUNT=5000 python -m benchmarks.stages --cores $(CORES)
 
 bench-sampling: $(VENV)/installed

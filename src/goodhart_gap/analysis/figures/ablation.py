@@ -4,6 +4,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from goodhart_gap.analysis.figures.style import MARKERS, RC, SHADES, new_figure, note_empty
 
@@ -52,6 +53,7 @@ def draw_ablation(sweep: Rows) -> Figure:
                         panels[0][column].axhline(row["kl"], color="#888888", linewidth=0.8)
             panels[1][column].axhline(0, color="black", linewidth=0.8)
             panels[1][column].set_xlabel(label)
+            panels[1][column].xaxis.set_major_locator(MaxNLocator(integer=True))
         panels[0][0].set_ylabel("KL from the base\n(nats a token)")
         panels[1][0].set_ylabel("flips over the\nnoise floor (points)")
         panels[0][0].set_ylim(bottom=0)
