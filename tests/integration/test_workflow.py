@@ -92,6 +92,9 @@ def test_a_new_condition_computes_only_itself(finished: Workshop) -> None:
 def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop: Workshop) -> None:
     workshop.experiment["sampling"]["max_new_tokens"] = 200
     workshop.experiment["runs"] = 4
+    # The models come first, so that whatever the kill meets is sampling or below.
+    workshop.run("--until", "assemble")
+    models = finished_files(workshop.folder / "results/models")
     responses = workshop.results / "responses"
     victim = subprocess.Popen(
         workshop.command(),
@@ -109,7 +112,6 @@ def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait()
     survivors = finished_files(responses)
-    models = finished_files(workshop.folder / "results/models")
     assert len(survivors) < 12
 
     workshop.run("--unlock")
