@@ -81,11 +81,12 @@ class Proxy:
 
 def times(number: int, fault: Fault) -> Fault:
     """Return a fault that strikes the first `number` requests it applies to."""
-    left = [number]
+    left, lock = [number], threading.Lock()
 
     def limited(request: Request) -> Action | None:
-        action = fault(request) if left[0] else None
-        left[0] -= action is not None
+        with lock:
+            action = fault(request) if left[0] else None
+            left[0] -= action is not None
         return action
 
     return limited

@@ -14,8 +14,6 @@ request passes a proxy (`server.proxy`, tests/servers/s3_proxy.py) that counts i
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,29 +23,24 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from tests.servers.ports import claim_ports
 from tests.servers.s3_proxy import Proxy
 
 BUCKET = "goodhart"
 SENTINEL = ".keep"
 KEY, SECRET = "tiny-key-0123456789", "tiny-secret-0123456789abcdef"
-START_S = 60
+START_S = 240  # a loaded machine is no bug
 
 # The server goes when the tests go, however they went: nobody then holds the other end of the pipe.
+# This process ends after the server, never before: its ports and its data are free then.
 WATCHED = """
-import subprocess, sys
+import os, subprocess, sys, threading
 server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+threading.Thread(target=lambda: os._exit(server.wait() != 0), daemon=True).start()
 sys.stdin.read()
 server.kill()
+server.wait()
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Return local TCP ports that nothing listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class SeaweedFS:
@@ -55,9 +48,10 @@ class SeaweedFS:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ports = free_ports(8)
+        self._ports = claim_ports(8)
         self.proxy = Proxy(self._ports[0])
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_furnished = False
         (folder / "data").mkdir(parents=True, exist_ok=True)
         user = {
             "name": "tests",
@@ -69,10 +63,6 @@ class SeaweedFS:
     def __enter__(self) -> "SeaweedFS":
         self.start()
         self.proxy.start()
-        client = self.client()
-        client.create_bucket(Bucket=BUCKET)
-        client.put_object(Bucket=BUCKET, Key=SENTINEL, Body=b"This bucket must not become empty.\n")
-        self.proxy.forget()
         return self
 
     def __exit__(
@@ -163,8 +153,7 @@ class SeaweedFS:
     def kill(self) -> None:
         """Kill the server, as a power cut would; its data stays."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.communicate()
+            self._process.communicate()  # WATCHED kills it when this end of the pipe is closed
             self._process = None
 
     def _wait_until_it_answers(self, port: int) -> None:
@@ -176,7 +165,7 @@ class SeaweedFS:
             try:
                 urlopen(f"http://127.0.0.1:{port}/", timeout=2).close()
             except HTTPError:
-                if self._reads_what_it_holds():
+                if self._is_whole():
                     return
             except (URLError, OSError):
                 pass
@@ -184,17 +173,33 @@ class SeaweedFS:
         log = (self.folder / "server.log").read_text(errors="replace")
         raise RuntimeError(f"SeaweedFS did not start:\n{log[-4000:]}")
 
-    def _reads_what_it_holds(self) -> bool:
-        """Whether the sentinel can be read, or has never been written."""
+    def _is_whole(self) -> bool:
+        """Whether the sentinel can be read; at the first start, bucket and sentinel are made."""
         from botocore.exceptions import BotoCoreError, ClientError
 
+        client = self.client()
         try:
-            self.client().get_object(Bucket=BUCKET, Key=SENTINEL)
-        except ClientError as error:
-            return error.response["Error"]["Code"] == "NoSuchBucket"
-        except BotoCoreError:
+            if not self._is_furnished:
+                _create_bucket(client)
+                # Refused until there is a volume that can be written to.
+                text = b"This bucket must not become empty.\n"
+                client.put_object(Bucket=BUCKET, Key=SENTINEL, Body=text)
+                self._is_furnished = True
+            client.get_object(Bucket=BUCKET, Key=SENTINEL)
+        except (BotoCoreError, ClientError):
             return False
         return True
+
+
+def _create_bucket(client: Any) -> None:
+    """Create the bucket, unless an earlier try did."""
+    from botocore.exceptions import ClientError
+
+    try:
+        client.create_bucket(Bucket=BUCKET)
+    except ClientError as error:
+        if not error.response["Error"]["Code"].startswith("BucketAlready"):
+            raise
 
 
 def weed() -> str:
