@@ -39,7 +39,7 @@ storage:
     provider="goodhart",
     prefix=config["prefix"],
     results="results",
-    patience_s=30,
+    patience_s=300,
 
 
 def large(name, temporary=False):
