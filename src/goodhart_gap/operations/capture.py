@@ -65,9 +65,11 @@ class Capture:
     def _read(self) -> None:
         rest = b""
         while True:
+            # Asked first: what was written before the end was announced is in the pipe by then.
+            stopping = self._stopping.is_set()
             ready, _, _ = select.select([self._pipe], [], [], 0.1)
             if not ready:
-                if self._stopping.is_set():
+                if stopping:
                     break
                 continue
             got = os.read(self._pipe, 65536)
