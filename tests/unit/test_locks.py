@@ -27,12 +27,13 @@ def test_a_stale_lock_is_removed(locked: Path) -> None:
 
 
 def test_the_lock_of_a_living_run_stays(locked: Path) -> None:
-    (locked / "snakemake").write_text("import time\ntime.sleep(60)\n")
+    (locked / "snakemake").write_text("import time\ntime.sleep(600)\n")
     run = subprocess.Popen([sys.executable, "snakemake"], cwd=locked)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while "snakemake" not in psutil.Process(run.pid).cmdline():
             assert time.monotonic() < deadline
+            time.sleep(0.02)
         assert not remove_stale_locks(locked)
         assert len(list((locked / ".snakemake/locks").iterdir())) == 2
     finally:

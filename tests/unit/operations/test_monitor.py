@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from goodhart_gap.operations.monitor import limit_reached, progress, watch
@@ -31,17 +32,26 @@ def test_limits_are_named_with_numbers() -> None:
 
 def test_it_writes_lines_until_the_run_ends(tmp_path: Path) -> None:
     run = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    threading.Timer(0.5, run.communicate, [b"\n"]).start()
     file = tmp_path / "logs/monitor.jsonl"
+
+    def end_after_three_lines() -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if file.exists() and file.read_text().count("\n") >= 3:
+                break
+            time.sleep(0.02)
+        run.communicate(b"\n")
+
+    threading.Thread(target=end_after_three_lines).start()
     watch(run.pid, tmp_path, file, None, OperationsSettings(every_s=0.1))
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert len(lines) >= 3
+    assert len(lines) > 3
     assert all(line["disk_free_bytes"] > 0 and line["memory_available_bytes"] > 0 for line in lines)
     assert run.wait() == 0
 
 
 def test_near_a_limit_the_run_is_asked_to_end_once(tmp_path: Path) -> None:
-    run = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    run = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     file = tmp_path / "monitor.jsonl"
     settings = OperationsSettings(every_s=0.1, least_disk_bytes=1e18)
     reaper = threading.Thread(target=run.wait)

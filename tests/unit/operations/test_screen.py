@@ -5,14 +5,16 @@ import io
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from goodhart_gap.operations import capture, screen
 from goodhart_gap.operations.progress import Expectation, Job, Run
 from goodhart_gap.operations.screen import Screen, last_line, lasting, summary, why
 
@@ -43,16 +45,20 @@ def shown(renderable: object) -> str:
     return console.file.getvalue()
 
 
+NOW = 1000.0
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run of 30 s, at a moment that lasts."""
+    monkeypatch.setattr(screen, "time", SimpleNamespace(monotonic=lambda: NOW))
     log = tmp_path / "compress.log"
     log.write_text("12:00:00 started\n12:00:10 84 of 210 modules, 1.4/s, 90 s left\n\n")
     run = Run(STAGES)
     run.plan({"fetch": 2, "compress": 1, "total": 3})
-    now = time.monotonic()
-    run.start(Job(1, "fetch", "Fetch the base", (), now - 30))
-    run.finish(1, now - 20)
-    run.start(Job(2, "compress", "Compress blocks 0 to 29", (log,), now - 20))
+    run.start(Job(1, "fetch", "Fetch the base", (), NOW - 30))
+    run.finish(1, NOW - 20)
+    run.start(Job(2, "compress", "Compress blocks 0 to 29", (log,), NOW - 20))
     return run
 
 
@@ -67,7 +73,7 @@ def test_the_view_shows_stages_jobs_with_their_progress_and_the_whole(run):
 
 def test_the_view_of_many_jobs_fits(run):
     for number in range(10, 30):
-        run.start(Job(number, "fetch", f"Fetch {number}", (), time.monotonic()))
+        run.start(Job(number, "fetch", f"Fetch {number}", (), NOW))
     run.running[2].text = "Compress " + 20 * "very long names "
     view = shown(Screen(run, capture=NoCapture()).view())
     assert "and 13 more" in view
@@ -100,8 +106,8 @@ def test_failures_are_printed_last_each_in_a_sentence_with_its_log(run, tmp_path
 
 
 def test_a_run_without_failures_says_how_long_it_took(run):
-    run.finish(2, time.monotonic())
-    assert shown(summary(run, time.monotonic())).startswith("2 of 3 jobs done in 30 s")
+    run.finish(2, NOW)
+    assert shown(summary(run, NOW)).startswith("2 of 3 jobs done in 30 s")
 
 
 def test_a_run_that_was_refused_says_nothing_of_jobs():
@@ -183,3 +189,23 @@ def test_everything_written_to_the_terminal_is_captured_and_given_back():
         "to stderr",
         "no newline at the end",
     ]
+
+
+def test_what_is_written_right_before_the_end_is_captured(monkeypatch):
+    """The reader has just seen an empty pipe when a line comes and the end is announced."""
+    lines: list[str] = []
+    capturing = capture.Capture(lines.append)
+    capturing._pipe, entrance = os.pipe()
+
+    def looked(*files):
+        if not capturing._stopping.is_set():
+            os.write(entrance, b"the last line\n")
+            capturing._stopping.set()
+            return [], [], []
+        return select.select(*files)
+
+    monkeypatch.setattr(capture, "select", SimpleNamespace(select=looked))
+    capturing._read()
+    os.close(entrance)
+    os.close(capturing._pipe)
+    assert lines == ["the last line"]
