@@ -14,6 +14,9 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "rules", "scripts", "config", "profiles", "src", "environment.yaml")
 
+# What Python and numba write beside the sources while other tests run is gone in a moment.
+UNFINISHED = shutil.ignore_patterns("*.pyc.*", "*.tmp.*")
+
 TINY: dict[str, Any] = {
     "build": ["tiny-n40"],
     "models": {
@@ -56,7 +59,7 @@ class Workshop:
         for part in PARTS:
             source = ROOT / part
             if source.is_dir():
-                shutil.copytree(source, folder / part)
+                shutil.copytree(source, folder / part, ignore=UNFINISHED)
             else:
                 shutil.copy2(source, folder / part)
         (folder / "checkpoint").symlink_to(checkpoint)
