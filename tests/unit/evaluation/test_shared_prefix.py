@@ -64,6 +64,7 @@ def test_a_row_is_the_same_beside_any_others(dtype: torch.dtype, threads: int) -
 
 
 def test_storage_grows_and_keeps_what_it_holds() -> None:
+    torch.manual_seed(0)
     cache = SharedPrefixCache(1)
     cache.open_prompt()
     start = torch.randn(1, HEADS, 7, WIDTH)

@@ -117,6 +117,7 @@ def test_what_pip_cannot_deliver(
 
 
 def test_no_network(index: Index, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.shutdown()
     index.server_close()
     monkeypatch.setenv("PIP_RETRIES", "0")
     with pytest.raises(GoodhartError, match="no network") as refused:

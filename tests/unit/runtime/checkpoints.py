@@ -150,7 +150,8 @@ def random_parts(record: ModuleRecord, generator: torch.Generator) -> dict[str, 
     def matrix(name: str, height: int, width: int, bits: int) -> dict[str, torch.Tensor]:
         bytes_of_row = width * bits // 8
         codes = torch.randint(256, (height, bytes_of_row), generator=generator)
-        scales = 0.001 + 0.01 * torch.rand(height, width // settings.group_size)
+        groups = width // settings.group_size
+        scales = 0.001 + 0.01 * torch.rand(height, groups, generator=generator)
         return {f"{name}codes": codes.to(torch.uint8), f"{name}scales": scales.bfloat16()}
 
     parts = matrix("", rows, columns, settings.bits)
