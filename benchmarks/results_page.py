@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from benchmarks import growth_table
+from benchmarks import growth_table, sampling_profile_table
 from benchmarks import results_table as table
 from benchmarks.extrapolation import largest_change
 from benchmarks.results_table import Line
@@ -41,6 +41,8 @@ def write_page(stages: Path, growth: Path, page: Path) -> None:
     if lines:
         last = lines[-1]
         parts += [_about(last), _targets(lines), _stages(last), _whole(last), _peers(last)]
+        if "profile" in last["generation"]:  # runs before 2026-11-24 have none
+            parts.append(sampling_profile_table.lines(last))
         parts += [_workflow(last), _bounds(last), _runs(lines)]
     parts += [growth_table.lines(growth), steps(STEPS)]
     text = "\n\n".join("\n".join(part) for part in parts)

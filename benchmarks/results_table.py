@@ -43,12 +43,15 @@ class Stage:
         return self.bound_s / self.ours_s if self.bound_s and self.ours_s else None
 
 
-def rate(line: Line, what: str) -> float:
-    """The highest rate measured of everything whose name starts with `what`, one thread or all."""
+def rate(line: Line, what: str, group: str | None = None) -> float:
+    """The highest rate measured of everything whose name starts with `what`.
+
+    `group`: "one" or "all" threads; either if it is None.
+    """
     return max(
         value
-        for group in ("one", "all")
-        for name, value in line["bounds"][group].items()
+        for measured in ([group] if group else ["one", "all"])
+        for name, value in line["bounds"][measured].items()
         if name.startswith(what)
     )
 

@@ -34,6 +34,7 @@ from benchmarks import (
     peer_calibration,
     peer_compression,
     peer_generation,
+    sampling_profile,
 )
 from benchmarks.results_page import write_page
 from benchmarks.sampling import Peer, load
@@ -120,6 +121,15 @@ def generation(subject: Subject, tokenizer: Any, args: argparse.Namespace) -> di
         1 if args.quick else args.rounds,
     )
     say(f"{found['rounds']}")
+    found["profile"] = sampling_profile.profile(
+        model,
+        tokenizer,
+        subject.prompts[:2] if args.quick else subject.prompts,
+        subject.experiment["runs"],
+        subject.sizes,
+        (quick if args.quick else settings).model_copy(update={"threads": 1}),
+    )
+    say(f"{found['profile']}")
     found["llama.cpp"] = llama_cpp(subject, tokenizer, settings, args)
     return found
 

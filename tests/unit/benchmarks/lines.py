@@ -66,6 +66,15 @@ def line(**changed: Any) -> dict[str, Any]:
             "dequantizing": {"start_s": 0.5, "token_s": 0.25},
             "dequantized_modules": 12,
             "llama.cpp": None,
+            "profile": {
+                "responses": 10,
+                "tokens": 1000,
+                "needed_operations": 4 * 10**9,
+                "whole_s": 10.0,
+                "seconds": {"linear layers": 4.0, "drawing": 5.0, "the rest": 1.0},
+                "operations": {"linear layers": 4 * 10**9},
+                "steps": [{"rows": 64, "steps": 100, "tokens": 1000, "seconds": 8.0}],
+            },
             "rounds": {
                 "threads": 2,
                 "batch": 50,
