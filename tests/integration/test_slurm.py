@@ -69,11 +69,13 @@ def disturbed(run: ClusterRun, slurm: Slurm) -> dict[str, dict[str, str]]:
 
     run.wait_until_held("compress_shard")
     facts["compress"] = slurm.job(run.job_of("compress_shard"))
-    assert slurm.states()[drained] == "drain"
+    # Until then it is draining: the baseline's sampling may still run there.
+    slurm.wait_until(lambda: slurm.states()[drained] == "drain", "a drained node")
     slurm.resume(drained)
     slurm.command("scontrol", "update", f"jobid={facts['compress']['JobId']}", "timelimit=00:00:01")
 
-    run.hold("sample_responses")
+    # The one whose model is the last to be finished, so that the end of Snakemake meets no model.
+    run.hold("sample_responses", "/uniform/")
     run.wait_until(
         lambda: slurm.job(facts["compress"]["JobId"])["JobState"] == "TIMEOUT", "a timeout"
     )
@@ -84,7 +86,7 @@ def disturbed(run: ClusterRun, slurm: Slurm) -> dict[str, dict[str, str]]:
     before = products(run.workshop.folder / "results")
     facts["killed"] = {name: str(stamp) for name, stamp in before.items()}
     run.release("sample_responses")
-    slurm.wait_until(lambda: not slurm.jobs("running,pending,completing"), "an empty queue", 120)
+    slurm.wait_until(lambda: not slurm.jobs("running,pending,completing"), "an empty queue", 900)
     run.unlock()
     run.start()
     run.finish()

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.servers.ports import claim_ports
+
 PACKAGES = ("slurm-wlm", "munge")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 
@@ -52,7 +54,7 @@ GresTypes=gpu
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,bf_interval=1
 ReturnToService=2
-MinJobAge=600
+MinJobAge=86400
 KillWait=2
 SlurmdTimeout=60
 {nodes}
@@ -112,7 +114,7 @@ class Slurm:
         for device in devices:
             device.touch()
         host = socket.gethostname().partition(".")[0]
-        ports = _free_ports(nodes + 1)
+        ports = claim_ports(nodes + 1)
         rows = [
             NODE.format(name=name, host=host, port=port, cpus=cpus, memory_mb=memory_mb, gpus=gpus)
             for name, port in zip(self.nodes, ports[1:], strict=True)
@@ -219,7 +221,7 @@ class Slurm:
             raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
 
-    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 240.0) -> None:
         """Wait for a condition; fail with the daemons' logs when it does not come true."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -280,13 +282,3 @@ def _die_with_parent() -> None:
 
 def _program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
