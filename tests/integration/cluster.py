@@ -1,10 +1,12 @@
 """A workshop whose jobs go to a real Slurm, and the means to disturb them at a chosen moment."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,7 +50,7 @@ class ClusterRun:
         self.slurm = slurm
         self.environment = os.environ | environment | slurm.environment
         self.log = workshop.folder / "snakemake.log"
-        self.patience_s = 300.0
+        self.patience_s = 900.0  # a loaded machine is no bug
         self.configfiles = [configfile, "tiny.yaml"] if configfile else ["tiny.yaml"]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -67,7 +69,7 @@ class ClusterRun:
                 start_new_session=True,
             )
 
-    def finish(self, seconds: float = 600) -> None:
+    def finish(self, seconds: float = 1800) -> None:
         """Wait for its end; fail with its log if it fails."""
         assert self._process is not None
         try:
@@ -93,6 +95,23 @@ class ClusterRun:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def unseen(self) -> set[str]:
+        """Return the numbers of the Slurm jobs whose end snakemake had not seen when it ended."""
+        log = self.log.read_text(errors="replace")
+        given = re.findall(r"^Job (\d+) has been submitted with SLURM jobid (\d+)", log, re.M)
+        seen = set(re.findall(r"^Finished jobid: (\d+) ", log, re.M))
+        return {number for job, number in given if job not in seen}
+
+    def untrusted(self) -> set[str]:
+        """Return the files of those jobs: there or not, the next snakemake makes them again."""
+        folder = self.workshop.folder / ".snakemake/incomplete"
+        names = (
+            "".join(part.removeprefix("@") for part in path.relative_to(folder).parts)
+            for path in folder.rglob("*")
+            if path.is_file()
+        )
+        return {urlsafe_b64decode(name).decode() for name in names}
 
     def told(self) -> str:
         """Return the end of what snakemake printed."""

@@ -110,7 +110,7 @@ class Rehearsal:
         self.run.patience_s = 3600.0
         self.run.gate(*STAGES)
         self.hit: list[str] = []
-        """Comment of every job that was running when a fault came."""
+        """Comment of every job that a fault met: it was running, or its end was not seen."""
         self._earlier = set(slurm.jobs("all"))
 
     def undisturbed(self) -> None:
@@ -152,11 +152,17 @@ class Rehearsal:
         self.run.wait_until_held("sample_responses")
         self._strike("sample_responses")
         self.run.kill()
+        # Jobs that had ended without snakemake's noticing are lost as well.
+        jobs = self.slurm.jobs("all")
+        self.hit += [jobs[number] for number in self.run.unseen()]
+        untrusted = self.run.untrusted()
         self.run.release("sample_responses")
         self.slurm.wait_until(
-            lambda: not self.slurm.jobs("running,pending,completing"), "an empty queue", 300
+            lambda: not self.slurm.jobs("running,pending,completing"), "an empty queue", 900
         )
         before = self.finished()
+        for name in untrusted:
+            before.pop(name.removeprefix("results/models/"), None)
         self.run.unlock()
         self.run.start()
         self.run.finish(3000)
