@@ -19,11 +19,12 @@ export HF_HOME={volume}/huggingface TMPDIR={volume}/tmp
 mkdir -p "$TMPDIR"
 log={volume}/pod.log
 : > "$log"
-report() {{ python -m goodhart_gap.operations.pods.report --log "$log" --prefix {prefix} "$@"; }}
+report=(python -m goodhart_gap.operations.pods.report --log "$log" --prefix {prefix})
 finish() {{
   code=$?
-  kill "${{reporter:-}}" 2> /dev/null
-  report --end "$code"
+  # What it is copying now must not arrive after the whole log.
+  kill "${{reporter:-}}" 2> /dev/null && wait "$reporter" 2> /dev/null
+  "${{report[@]}}" --end "$code"
   runpodctl stop pod "$RUNPOD_POD_ID"
 }}
 trap finish EXIT
@@ -35,7 +36,7 @@ trap finish EXIT
   fi
 }} >> "$log" 2>&1
 if [ -d .venv ]; then export PATH="$PWD/.venv/bin:$PATH"; fi
-report --follow &
+"${{report[@]}}" --follow &
 reporter=$!
 python -m goodhart_gap.locks >> "$log" 2>&1
 timeout --signal=TERM --kill-after=600 {seconds} snakemake --workflow-profile profiles/runpod \\
