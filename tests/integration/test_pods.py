@@ -167,6 +167,7 @@ def test_the_workflow_runs_there_and_the_pod_stops_itself(
         volume_path=str(tmp_path / "volume"),
         targets=["results/published-n20/ANALYSIS.md"],
     )
+    runpod.seconds_per_hour = 60.0  # a pod that hangs has spent its money after 17 minutes
     said: list[str] = []
     create(pod, PREDICTED, PodApi(), said.append)
     assert watch(pod, PodApi(), said.append, look_s=0.5) == 0, said

@@ -61,7 +61,19 @@ def refused(workshop: Workshop, configfile: str, *options: str, **variables: str
     return done.stdout
 
 
-def test_the_72b_on_a_laptop(workshop: Workshop, small_disk: Path, overlay: Path) -> None:
+@pytest.fixture
+def no_gpus(tmp_path: Path) -> str:
+    """A search path on which nvidia-smi finds none, whatever this machine has."""
+    program = tmp_path / "programs/nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 9\n")
+    program.chmod(0o755)
+    return f"{program.parent}:{os.environ['PATH']}"
+
+
+def test_the_72b_on_a_laptop(
+    workshop: Workshop, small_disk: Path, overlay: Path, no_gpus: str
+) -> None:
     said = refused(
         workshop,
         "config/qwen2-72b-n100.yaml",
@@ -69,6 +81,7 @@ def test_the_72b_on_a_laptop(workshop: Workshop, small_disk: Path, overlay: Path
         f"pathvars={{results: {small_disk}/results}}",
         HF_HOME=str(overlay / "cache"),
         HF_ENDPOINT="http://127.0.0.1:9",
+        PATH=no_gpus,
     )
     refusals = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(refusals) == 4, said
@@ -100,9 +113,22 @@ def test_s3_is_tried_for_real(workshop: Workshop, s3: SeaweedFS) -> None:
     assert not (workshop.folder / "results").exists()
 
 
+UNTIL_STOPPED = """\
+import pathlib as _pathlib, time as _time
+_lines = _pathlib.Path("logs/monitor.jsonl")
+for _ in range(3000):
+    if _lines.exists() and '"stopped"' in _lines.read_text():
+        break
+    _time.sleep(0.1)
+"""
+"""Put before a script: it goes on when the run has been asked to end."""
+
+
 def test_near_a_limit_the_run_stops_cleanly_and_goes_on_later(workshop: Workshop) -> None:
     analysis = "results/published-n20/ANALYSIS.md"
     workshop.config["operations"] = {"every_s": 0.2, "least_disk_bytes": 1e18}
+    script = workshop.folder / "scripts/aggregate.py"
+    script.write_text(UNTIL_STOPPED + script.read_text())
     stopped = workshop.snakemake("--cores", "1", analysis)
     assert stopped.returncode != 0
     assert "error: results: the disk has" in stopped.stdout
@@ -111,6 +137,7 @@ def test_near_a_limit_the_run_stops_cleanly_and_goes_on_later(workshop: Workshop
     lines = (workshop.folder / "logs/monitor.jsonl").read_text()
     assert lines.count('"stopped"') == 1
     made = [path for path in workshop.folder.glob("results/**/*") if path.is_file()]
+    assert made
     del workshop.config["operations"]
     stamps = {path: path.stat().st_mtime_ns for path in made}
     workshop.run("--cores", "2", analysis)
