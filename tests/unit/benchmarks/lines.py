@@ -66,6 +66,7 @@ def line(**changed: Any) -> dict[str, Any]:
             "dequantizing": {"start_s": 0.5, "token_s": 0.25},
             "dequantized_modules": 12,
             "llama.cpp": None,
+            "llama.cpp, many": None,
             "profile": {
                 "responses": 10,
                 "tokens": 1000,
