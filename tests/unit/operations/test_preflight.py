@@ -1,10 +1,12 @@
 """Refusals of the preflight, with the numbers, on machines of every kind."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from goodhart_gap.operations import machine
 from goodhart_gap.operations import preflight as module
 from goodhart_gap.operations.demands import Demands, GpuDemand, demands_of
 from goodhart_gap.operations.machine import Disk, Gpu, disk_of, gpus
@@ -160,9 +162,20 @@ def test_what_large_jobs_need_is_counted(tmp_path: Path) -> None:
     assert demands_of(jobs[:40], CONFIG, RATES, tmp_path, cores=32).scratch_bytes == 0
 
 
-def test_the_disk_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    assert disk_of(tmp_path / "a/b") == disk_of(tmp_path)
+def test_the_disk_of_a_folder_that_is_not_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert disk_of(tmp_path).free_bytes > 0
+    asked: list[Path] = []
+
+    def usage(path: Path) -> SimpleNamespace:
+        """Free bytes that other processes do not change."""
+        asked.append(path)
+        return SimpleNamespace(free=17)
+
+    monkeypatch.setattr(machine, "shutil", SimpleNamespace(disk_usage=usage))
+    assert disk_of(tmp_path / "a/b") == disk_of(tmp_path)
+    assert asked == [tmp_path.resolve()] * 2
 
 
 def test_gpus_are_read_from_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
