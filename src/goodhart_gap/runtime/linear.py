@@ -12,7 +12,7 @@ its layout allows:
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import nn
@@ -21,9 +21,12 @@ from goodhart_gap.compression.format import ModuleRecord, restore
 from goodhart_gap.compression.packing import pack, unpack
 from goodhart_gap.compression.rotation import Rotation
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.runtime import int4, stored
+from goodhart_gap.runtime import factors, int4, stored
 
 Tensors = Mapping[str, torch.Tensor]
+
+OWN = ("codes", "residual_codes", "scales", "zeros", "scale")
+"""Parts of Q, by the names of docs/FORMAT.md."""
 
 
 class CalderaLinear(nn.Module):
@@ -44,10 +47,18 @@ class CalderaLinear(nn.Module):
         self.record = record
         self.way = "unprepared"
         self.bias = bias
-        self.left, self.right = nn.Module(), nn.Module()
+        self.hold(parts)
+
+    def hold(self, parts: Tensors) -> None:
+        """Take what is stored, by name, before the layer is prepared.
+
+        Parts of L and R go into modules `left` and `right`, so that they are called as in the file.
+        """
         for name, tensor in parts.items():
-            owner, _, key = name.rpartition(".")
-            (getattr(self, owner) if owner else self).register_buffer(key, tensor)
+            side, _, key = name.rpartition(".")
+            if side and side not in self._modules:
+                self.add_module(side, nn.Module())
+            (self.get_submodule(side) if side else self).register_buffer(key, tensor)
 
     def parts(self) -> dict[str, torch.Tensor]:
         """Every tensor held besides the bias, by name."""
@@ -80,9 +91,6 @@ class CalderaLinear(nn.Module):
         if self.codes.is_meta:
             self.way = "stored"
             return self
-        if self.record.rank:
-            for side, length in (("left", self.out_features), ("right", self.in_features)):
-                self._widen_factor(getattr(self, side), length, dtype)
         self.way = self._choose(dtype, ways)
         if self.way == "int4":
             zeros = self._zeros()
@@ -91,10 +99,20 @@ class CalderaLinear(nn.Module):
             del self.scales
             if zeros is not None:
                 del self.zeros
+        if self.record.rank:
+            by_int4, left = self.way == "int4", self._side("left")
+            right = factors.hold_right(self._side("right"), self.record, dtype, by_int4)
+            self._replace("right", right)
+            self._replace("left", factors.hold_left(left, self.record, dtype))
         return self
 
     def restore(self) -> Self:
-        """Undo `prepare` (factors stay in the format they have), so that the layer can be moved."""
+        """Undo `prepare`, so that the layer can be moved; factors held as numbers stay so."""
+        if self.record.rank:
+            for side in ("right", "left"):
+                again = factors.stored_again(self._side(side), self.record)
+                self._replace(side, {})
+                self.hold({f"{side}.{name}": part for name, part in again.items()})
         if self.way == "int4":
             pairs = self.scales_offsets.float().transpose(0, 1)
             self.codes = int4.unpack(self.codes, self.out_features, self.in_features)
@@ -139,8 +157,9 @@ class CalderaLinear(nn.Module):
         """x (Q + L R)^T of `values` [n, in_features]."""
         if not self.record.rank:
             return self._quantized(values)
-        right, left = self._factors(values.dtype)
-        return torch.addmm(self._quantized(values), values @ right.T, left)
+        thin = factors.right_product(values, self._side("right"), self.record)
+        left = factors.left_numbers(self._side("left"), self.record, values.dtype)
+        return torch.addmm(self._quantized(values), thin, left)
 
     def _quantized(self, values: torch.Tensor) -> torch.Tensor:
         """x Q^T of `values` [n, in_features]."""
@@ -150,43 +169,33 @@ class CalderaLinear(nn.Module):
                 wide, self.codes, self.scales_offsets, self.record.settings.group_size
             )
             return found.to(values.dtype)
-        parts = {name: part for name, part in self.parts().items() if "." not in name}
+        held = ((name, self._buffers.get(name)) for name in OWN)
+        parts = {name: part for name, part in held if part is not None}
         if self.way == "triton" and values.is_cuda:
             from goodhart_gap.runtime import triton_kernel
 
             return triton_kernel.product(values, parts, self.record)
         return stored.product(values, parts, self.record)
 
-    def _factors(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-        """R [rank, in_features] and L^T [rank, out_features]."""
-        if hasattr(self.right, "values"):
-            return self._factor(self.right, dtype), self._factor(self.left, dtype)
-        settings = self.record.settings
-        right, left = (
-            stored.grouped(
-                dict(side.named_buffers()), settings.factor_bits, settings.group_size, size, dtype
-            )
-            for side, size in ((self.right, self.in_features), (self.left, self.out_features))
-        )
-        return right, left
+    def _side(self, side: str) -> dict[str, torch.Tensor]:
+        """What is held of a factor: in a module as stored, in the layer itself once prepared."""
+        if side in self._modules:
+            return dict(self.get_submodule(side).named_buffers())
+        start = f"{side}_"
+        return {
+            name.removeprefix(start): part
+            for name, part in self._buffers.items()
+            if name.startswith(start) and part is not None
+        }
 
-    @staticmethod
-    def _factor(side: nn.Module, dtype: torch.dtype) -> torch.Tensor:
-        return side.get_buffer("values").to(dtype)
-
-    def _widen_factor(self, side: nn.Module, length: int, dtype: torch.dtype) -> None:
-        """Hold a factor as numbers of `dtype` [rank, length]: thin, and read at every call."""
-        settings = self.record.settings
-        held: Any = dict(side.named_buffers())
-        if "values" not in held:
-            values = stored.grouped(
-                held, settings.factor_bits, settings.group_size, length, torch.float32
-            )
-            for name in held:
-                delattr(side, name)
-        else:
-            values = held["values"]
-        side.register_buffer("values", values.to(dtype))
+    def _replace(self, side: str, held: Tensors) -> None:
+        """Hold `held` of a factor in the layer itself, instead of what is held now."""
+        if side in self._modules:
+            del self._modules[side]
+        for name in [name for name in self._buffers if name.startswith(f"{side}_")]:
+            del self._buffers[name]
+        for name, tensor in held.items():
+            self.register_buffer(f"{side}_{name}", tensor)
 
     def _choose(self, dtype: torch.dtype, ways: tuple[str, ...]) -> str:
         settings = self.record.settings

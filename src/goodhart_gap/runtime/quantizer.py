@@ -6,9 +6,8 @@
     model = AutoModelForCausalLM.from_pretrained("results/models/smollm2-135m/uniform-4bit")
 
 Shards say by themselves what is compressed how, so the model is built on the meta device with
-`CalderaLinear` where a shard holds a compressed module, and transformers fills in the tensors under
-their own names. Layers are then prepared one by one: in memory are what is compressed and one
-module, never the dense base. Importing this module registers the quantizer; `import goodhart_gap`
+`CalderaLinear` where a shard holds a compressed module. transformers loads the rest; layers are then
+read and prepared one by one: in memory are what is compressed and one module, never the dense base. Importing this module registers the quantizer; `import goodhart_gap`
 imports it as soon as transformers is there (`goodhart_gap.registration`).
 """
 
@@ -16,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from transformers.quantizers import auto
 from transformers.quantizers.base import HfQuantizer
@@ -25,6 +25,7 @@ from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.skeleton import weight_names
 from goodhart_gap.models.tensor_files import read_header
 from goodhart_gap.runtime.chosen import chosen_weights
+from goodhart_gap.runtime.freed_memory import return_freed_memory
 from goodhart_gap.runtime.packed_shard import PackedShard
 from goodhart_gap.runtime.replacing import put, replace_linear
 
@@ -77,13 +78,19 @@ class CalderaQuantizer(HfQuantizer):
         super().__init__(quantization_config, **options)
         self._modules: dict[str, PackedShard] = {}
         self._copied: list[str] = []
+        self._device: torch.device | None = None
 
     def _process_model_before_weight_loading(
-        self, model: Any, checkpoint_files: Iterable[str] | None = None, **_: Any
+        self,
+        model: Any,
+        checkpoint_files: Iterable[str] | None = None,
+        device_map: Any = None,
+        **_: Any,
     ) -> None:
         """Put `CalderaLinear` in the place of every linear layer that a shard holds compressed."""
         paths = [Path(path) for path in checkpoint_files or ()]
         index = Path(model.config.name_or_path) / INDEX
+        self._device = _one_device(device_map)
         missing = weight_names(model)
         for path, wanted in chosen_weights(paths, index if index.is_file() else None):
             header = read_header(path)
@@ -93,7 +100,8 @@ class CalderaQuantizer(HfQuantizer):
             shard = PackedShard(path)
             for module in shard.modules:
                 if f"{module}.weight" in wanted:
-                    replace_linear(model, module, shard, shard.empty_parts(module))
+                    parts = {} if self._device else shard.empty_parts(module)
+                    replace_linear(model, module, shard, parts)
                     self._modules[module] = shard
                     missing.discard(f"{module}.weight")
             plain = [name for name in shard.plain if name in wanted]
@@ -119,20 +127,19 @@ class CalderaQuantizer(HfQuantizer):
             _copy(model, name)
         # The model keeps its quantizer, which need not keep every shard's header.
         self._modules, self._copied = {}, []
+        return_freed_memory()
         return model
 
     def _finish(self, model: Any, module: str, shard: PackedShard) -> None:
         """Read a layer's parts and get it ready.
 
-        transformers has put them there already, but as views of a mapped file (read through one,
-        they stay resident), and where shards overlap perhaps those of another.
+        On several devices transformers has put them there already, but as views of a mapped file
+        (read through one, they stay resident), and where shards overlap perhaps those of another.
         """
         layer, dtype = model.get_submodule(module), model.config.dtype
-        device = layer.codes.device
+        device = self._device or layer.codes.device
         if device.type != "meta":
-            for part, tensor in shard.parts(module).items():
-                owner, _, key = part.rpartition(".")
-                layer.get_submodule(owner)._buffers[key] = tensor.to(device)
+            layer.hold({part: tensor.to(device) for part, tensor in shard.parts(module).items()})
         if self.quantization_config.dequantize:
             put(model, module, layer.dense(dtype, shard.dtype))
         else:
@@ -155,6 +162,17 @@ class CalderaQuantizer(HfQuantizer):
     def is_trainable(self) -> bool:
         """Codes have no gradient."""
         return False
+
+
+def _one_device(device_map: Any) -> torch.device | None:
+    """Where the whole model goes; None when it is spread, or transformers has yet to decide.
+
+    Then parts need not be known to transformers, which would hold some kilobytes for each.
+    """
+    if device_map is None:
+        return torch.device("cpu")
+    places = set(device_map.values()) if isinstance(device_map, Mapping) else set()
+    return torch.device(places.pop()) if len(places) == 1 and "disk" not in places else None
 
 
 def _copy(model: nn.Module, name: str) -> None:

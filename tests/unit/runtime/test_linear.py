@@ -14,13 +14,14 @@ from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.runtime import int4, stored
+from goodhart_gap.runtime import factors, int4, stored
 from goodhart_gap.runtime.linear import CalderaLinear
 from tests.unit.compression.cases import hessian, weight
 
 LAYOUTS = {
     "four bits": {"group_size": 32, "rank": 4},
     "symmetric": {"group_size": 32, "rank": 4, "symmetric": True, "factor_bits": 16},
+    "thin": {"group_size": 32, "rank": 16},
     "no factors": {"group_size": 64, "rank": 0},
     "ragged groups": {"group_size": 40, "rank": 3, "factor_bits": 3},
     "two bits": {"bits": 2, "group_size": 32, "rank": 4, "factor_bits": 2},
@@ -96,14 +97,49 @@ def test_the_fastest_way_that_serves_is_taken(layout: str, dtype: torch.dtype, w
     assert layer(**LAYOUTS[layout]).prepare(dtype).way == way
 
 
-@pytest.mark.parametrize("layout", ["four bits", "symmetric"])
+@pytest.mark.parametrize("layout", ["four bits", "symmetric", "thin"])
 def test_preparing_can_be_undone(layout: str) -> None:
-    packed = layer(rows=1040, **LAYOUTS[layout])
-    before = {name: part.clone() for name, part in packed.parts().items() if "." not in name}
+    packed = layer(rows=1056, **LAYOUTS[layout])
+    # Factors that are held as numbers stay so.
+    before = {
+        name: part.clone()
+        for name, part in packed.parts().items()
+        if "." not in name or layout == "thin"
+    }
     packed.prepare(torch.bfloat16)
     assert packed.way == "int4"
     after = packed.restore().parts()
     assert all(torch.equal(after[name], part) for name, part in before.items())
+    assert layout != "thin" or "left.codes" in after
+
+
+def side(start: str, packed: CalderaLinear) -> dict[str, torch.Tensor]:
+    """The parts of one factor."""
+    parts = packed.parts().items()
+    return {name.removeprefix(start): part for name, part in parts if name.startswith(start)}
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("layout", ["thin", "two bits", "three bits"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_left_factor_is_the_stored_one(layout: str, dtype: torch.dtype) -> None:
+    packed = layer(rows=96, **LAYOUTS[layout])
+    own = side("left.", packed)
+    held = factors.hold_left(own, packed.record, dtype)
+    assert held.keys() == {"levels", "half_scales"}
+    expected = factors.numbers(own, packed.record, 96, torch.float32).to(dtype)
+    assert torch.equal(factors.left_numbers(held, packed.record, dtype), expected)
+
+
+@torch.inference_mode()
+def test_the_right_factor_of_the_kernel_is_the_stored_one() -> None:
+    packed = layer(**LAYOUTS["thin"])
+    own = side("right.", packed)
+    held = factors.hold_right(own, packed.record, torch.bfloat16, by_int4=True)
+    assert held.keys() == {"codes", "scales_offsets"}
+    unit = torch.eye(128, dtype=torch.bfloat16)
+    found = factors.right_product(unit, held, packed.record)
+    assert torch.equal(found.T, factors.numbers(own, packed.record, 128, torch.bfloat16))
 
 
 def test_packed_bytes_are_the_stored_ones() -> None:
@@ -112,6 +148,15 @@ def test_packed_bytes_are_the_stored_ones() -> None:
     packed.prepare(torch.bfloat16)
     # Offsets take 16 bits for each group of 64 weights, zero points 4.
     assert sum(part.nbytes for part in packed.parts().values()) == size + 256 * 4 * 3 // 2
+
+
+def test_factors_take_little_more_than_they_are_stored_in() -> None:
+    packed = layer(rows=256, columns=256, group_size=64, rank=16)
+    size = sum(part.nbytes for part in packed.parts().values())
+    packed.prepare(torch.bfloat16)
+    # L takes a byte for each of its 4-bit codes; R has an offset of 16 bits for each group.
+    more = 16 * 256 // 2 + 16 * 4 * 2
+    assert sum(part.nbytes for part in packed.parts().values()) == size + 256 * 4 * 3 // 2 + more
 
 
 def test_dtypes_of_codes_survive_a_cast() -> None:
