@@ -6,9 +6,10 @@
     model = AutoModelForCausalLM.from_pretrained("results/models/smollm2-135m/uniform-4bit")
 
 Shards say by themselves what is compressed how, so the model is built on the meta device with
-`CalderaLinear` where a shard holds a compressed module. transformers loads the rest; layers are then
-read and prepared one by one: in memory are what is compressed and one module, never the dense base. Importing this module registers the quantizer; `import goodhart_gap`
-imports it as soon as transformers is there (`goodhart_gap.registration`).
+`CalderaLinear` where a shard holds a compressed module. transformers loads the rest; layers are
+then read and prepared one by one: in memory are what is compressed and one module, never the dense
+base. Importing this module registers the quantizer; `import goodhart_gap` imports it as soon as
+transformers is there (`goodhart_gap.registration`).
 """
 
 from collections.abc import Iterable, Mapping
