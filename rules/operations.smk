@@ -4,6 +4,7 @@ import os
 import subprocess
 
 from goodhart_gap.operations.demands import demands_of
+from goodhart_gap.operations.ending import answer_in_a_thread
 from goodhart_gap.operations.preflight import preflight
 from goodhart_gap.operations.progress import expect, expected_jobs
 from goodhart_gap.operations.queue import leftovers
@@ -90,4 +91,5 @@ onstart:
     tell_view(planned)
     if CONFIG.operations.preflight:
         check_before_start(planned)
+    answer_in_a_thread()
     start_watch(log)

@@ -142,3 +142,30 @@ def test_near_a_limit_the_run_stops_cleanly_and_goes_on_later(workshop: Workshop
     stamps = {path: path.stat().st_mtime_ns for path in made}
     workshop.run("--cores", "2", analysis)
     assert {path: path.stat().st_mtime_ns for path in made} == stamps
+
+
+ASKED_WHILE_SELECTING = """
+    import signal
+    select = workflow.scheduler._job_selector
+    def asked(*about):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return select(*about)
+    workflow.scheduler._job_selector = asked
+"""
+"""Put at the end of `onstart`: the run is asked to end when Snakemake holds its lock."""
+
+
+def test_a_run_that_is_asked_to_end_at_any_moment_ends(workshop: Workshop) -> None:
+    rules = workshop.folder / "rules/operations.smk"
+    rules.write_text(rules.read_text() + ASKED_WHILE_SELECTING)
+    asked = subprocess.run(
+        workshop.command("--", "results/tiny-n40/tasks.jsonl"),
+        cwd=workshop.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert "Will exit after finishing currently running jobs" in asked.stdout, asked.stdout
+    assert not list((workshop.folder / ".snakemake/locks").glob("*"))
