@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.integration.cluster import GATE
 from tests.integration.workshop import Workshop
 
 pytestmark = pytest.mark.workflow
@@ -92,6 +94,10 @@ def test_a_new_condition_computes_only_itself(finished: Workshop) -> None:
 def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop: Workshop) -> None:
     workshop.experiment["sampling"]["max_new_tokens"] = 200
     workshop.experiment["runs"] = 4
+    # One job stands still until the kill, so that the run cannot end before it.
+    script = workshop.folder / "scripts/sample_responses.py"
+    script.write_text(GATE.format(script="sample_responses") + script.read_text())
+    (workshop.folder / "hold-sample_responses").write_text("/selective/seed42/runs3-3")
     # The models come first, so that whatever the kill meets is sampling or below.
     workshop.run("--until", "assemble")
     models = finished_files(workshop.folder / "results/models")
@@ -103,17 +109,21 @@ def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 900  # a loaded machine is no bug
-    # Two jobs run at a time, so a third file means that one job at least is done and recorded.
-    while len(finished_files(responses)) < 3:
-        assert victim.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(victim.pid, signal.SIGKILL)
-    victim.wait()
+    try:
+        deadline = time.monotonic() + 900  # a loaded machine is no bug
+        # Two jobs run at a time, so a third file means that one job at least is done and recorded.
+        while len(finished_files(responses)) < 3:
+            assert victim.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(victim.pid, signal.SIGKILL)
+        victim.wait()
     survivors = finished_files(responses)
     assert len(survivors) < 12
 
+    (workshop.folder / "hold-sample_responses").unlink(missing_ok=True)
     workshop.run("--unlock")
     workshop.run()
     assert len(finished_files(responses)) == 12
