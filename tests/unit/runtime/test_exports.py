@@ -1,8 +1,11 @@
 """Exports compute what our runtime computes, loaded by the tools they are meant for."""
 
 import importlib.util
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +17,7 @@ from goodhart_gap.files import read_json, write_json
 from goodhart_gap.models.tensor_files import read_header
 from goodhart_gap.runtime.exports.agreement import Agreement, check, compare
 from goodhart_gap.runtime.exports.compressed_tensors import Packed
+from goodhart_gap.runtime.exports.continuations import Continuation, continuations
 from goodhart_gap.runtime.exports.dense import export_dense, write_config
 from goodhart_gap.runtime.exports.gguf_file import export_gguf
 from goodhart_gap.runtime.exports.loading import load_export
@@ -79,7 +83,7 @@ def stored_bytes(path: Path) -> int:
 
 
 def agreement(checkpoint: Checkpoint, format: str, files: list[Path]) -> Agreement:
-    return compare(checkpoint.ours(), load_export(format, files), TOKENS, format)
+    return compare(checkpoint.ours(), load_export(format, files), TOKENS, format, generated=16)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -166,14 +170,48 @@ def test_gguf_of_mistral_without_a_window(checkpoint: type[Checkpoint], tmp_path
     theirs = load_export("gguf", own.gguf(tmp_path, config))
     ours = own.ours()
     short = TOKENS[:, :12]  # within the window that ours has
-    assert compare(ours, theirs, short, "gguf").rms_difference < 0.02
+    assert compare(ours, theirs, short, "gguf", generated=4).rms_difference < 0.02
+
+
+def far_by(rms: float = 0.0, lead: float | None = None) -> Agreement:
+    """What a comparison finds whose logits or second continuation differ so much."""
+    parted = Continuation(1, 16, 16 if lead is None else 7, lead)
+    greedy = (Continuation(0, 16, 16, None), parted)
+    return Agreement("dense", "bfloat16", 1, rms, rms, 1.0, 0.05, greedy, 0.1)
 
 
 def test_an_export_that_differs_is_refused() -> None:
-    far = Agreement("dense", 1, 0.5, 1.0, 1.0, True, 1e-4)
-    with pytest.raises(GoodhartError, match=r"differ from our runtime's by 0\.5"):
-        check(far, "exports/dense")
-    check(Agreement("dense", 1, 0.0, 0.0, 1.0, True, 1e-4), "exports/dense")
+    with pytest.raises(GoodhartError, match=r"bfloat16 differ from our runtime's by 0\.5"):
+        check(far_by(rms=0.5), "exports/dense")
+    with pytest.raises(GoodhartError, match=r"prompt 1 in bfloat16 leaves .* token 7, .* by 0\.2 "):
+        check(far_by(lead=0.2), "exports/dense")
+    check(far_by(rms=0.05, lead=0.1), "exports/dense")
+    assert far_by().greedy_equal
+    assert not far_by(lead=0.1).greedy_equal
+
+
+class Counting(torch.nn.Module):
+    """A model whose next token is the last one plus one, and then what `after` says."""
+
+    def __init__(self, after: Mapping[int, int] | None = None) -> None:
+        super().__init__()
+        self.after = after or {}
+
+    def generate(self, input_ids: torch.Tensor, **options: Any) -> Any:
+        """As transformers' `generate`: sequences, and logits of each step."""
+        ids, steps = input_ids, []
+        for _ in range(options["max_new_tokens"]):
+            best = [self.after.get(int(last), int(last) + 1) for last in ids[:, -1]]
+            # A token leads those below it by their distance.
+            steps.append(-(torch.arange(99.0)[None] - torch.tensor(best)[:, None]).abs())
+            ids = torch.cat((ids, torch.tensor(best)[:, None]), 1)
+        return SimpleNamespace(sequences=ids, logits=tuple(steps))
+
+
+def test_where_continuations_part_is_found() -> None:
+    prompts = torch.tensor([[1, 2], [30, 31]])
+    found = continuations(Counting(), Counting({35: 40}), prompts, 2.0, generated=8)
+    assert found == [Continuation(0, 8, 8, None), Continuation(1, 8, 4, 2.0)]
 
 
 def test_the_libraries_are_there() -> None:

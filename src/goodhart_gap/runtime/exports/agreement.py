@@ -1,4 +1,10 @@
-"""Whether an export computes what our runtime computes: logits and greedy continuations."""
+"""Whether an export computes what our runtime computes: logits and greedy continuations.
+
+Two models that agree to a tolerance choose the same token unless two tokens are about equally
+probable, and once they have chosen differently they continue different texts. So continuations have
+to be equal up to a token whose lead is of the size of the tolerance, and where they part the lead
+is recorded.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,24 +12,30 @@ from typing import Any
 import torch
 
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.runtime.exports.continuations import GENERATED, Continuation, continuations
 
-GENERATED = 16
-"""Tokens of a greedy continuation."""
+TOLERANCE = {
+    torch.float32: {"caldera": 1e-4, "dense": 1e-4, "compressed-tensors": 0.02, "gguf": 1e-3},
+    torch.bfloat16: dict.fromkeys(("caldera", "dense", "compressed-tensors", "gguf"), 0.05),
+}
+"""Largest root mean square difference of logits, as a share of their standard deviation.
 
-TOLERANCE = {"caldera": 0.02, "dense": 1e-4, "compressed-tensors": 0.02, "gguf": 1e-3}
-"""Largest root mean square difference of float32 logits, as a share of their standard deviation.
-
-`caldera` is computed packed, Q + L R unrounded; on SmolLM2 that makes 0.005.
-`compressed-tensors` rounds Q to bfloat16 and L, R too, our dense weights are the sum, rounded once;
-measured on SmolLM2 that makes 0.013. (A forward pass in bfloat16 itself makes 0.03.)
+In float32 `compressed-tensors` differs because it rounds Q to bfloat16 and L, R too, while our
+dense weights are the sum, rounded once; measured on SmolLM2 that makes 0.013. In bfloat16 any other
+order of the same sums makes 0.03.
 """
+
+LEADS = 2
+"""Continuations may part where our token leads theirs by so many tolerances, or less: two logits
+that each differ by one tolerance change places there."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far an export is from our runtime."""
+    """How far an export is from our runtime, both in one number format."""
 
     format: str
+    dtype: str
     tokens: int
     rms_difference: float
     """Root mean square difference of logits over the standard deviation of ours."""
@@ -34,32 +46,44 @@ class Agreement:
     same_first_choice: float
     """Share of positions where both find the same token most probable."""
 
-    greedy_equal: bool
-    """Whether greedy continuations of the first prompt are the same."""
-
     tolerance: float
+    greedy: tuple[Continuation, ...]
+    """For each prompt, how long the greedy continuations are the same."""
+
+    largest_lead: float
+    """Where continuations part, our token may lead theirs by so much at most."""
+
+    @property
+    def greedy_equal(self) -> bool:
+        """Whether all greedy continuations are the same."""
+        return all(each.equal_tokens == each.tokens for each in self.greedy)
 
     def record(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return asdict(self)
+        return asdict(self) | {"greedy_equal": self.greedy_equal}
 
 
 @torch.inference_mode()
-def compare(ours: Any, theirs: Any, tokens: torch.Tensor, format: str) -> Agreement:
-    """Compare two models on `tokens` [sequences, length]."""
+def compare(
+    ours: Any, theirs: Any, tokens: torch.Tensor, format: str, generated: int = GENERATED
+) -> Agreement:
+    """Compare two models of one number format on `tokens` [sequences, length], continued."""
     expected = ours(tokens).logits.double()
     found = theirs(tokens).logits.double()
-    spread = expected.std()
+    spread = float(expected.std())
     difference = found - expected
     first_choices = found.argmax(dim=-1) == expected.argmax(dim=-1)
+    tolerance = TOLERANCE[ours.dtype][format]
     return Agreement(
         format=format,
+        dtype=str(ours.dtype).removeprefix("torch."),
         tokens=tokens.numel(),
-        rms_difference=float(difference.square().mean().sqrt() / spread),
-        largest_difference=float(difference.abs().max() / spread),
+        rms_difference=float(difference.square().mean().sqrt()) / spread,
+        largest_difference=float(difference.abs().max()) / spread,
         same_first_choice=float(first_choices.double().mean()),
-        greedy_equal=torch.equal(_greedy(ours, tokens), _greedy(theirs, tokens)),
-        tolerance=TOLERANCE[format],
+        tolerance=tolerance,
+        greedy=tuple(continuations(ours, theirs, tokens, spread, generated)),
+        largest_lead=LEADS * tolerance,
     )
 
 
@@ -67,21 +91,15 @@ def check(agreement: Agreement, what: str) -> None:
     """Raise GoodhartError when an export is farther away than its tolerance."""
     if not agreement.rms_difference <= agreement.tolerance:
         raise GoodhartError(
-            f"{what}: its logits differ from our runtime's by {agreement.rms_difference:.2g} of "
-            f"their standard deviation, more than {agreement.tolerance}; do not use this export."
+            f"{what}: its logits in {agreement.dtype} differ from our runtime's by "
+            f"{agreement.rms_difference:.2g} of their standard deviation, more than "
+            f"{agreement.tolerance}; do not use this export."
         )
-
-
-def _greedy(model: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """The most probable continuation of the first sequence, [length]."""
-    ids = tokens[:1]
-    mask = torch.ones_like(ids)
-    found: torch.Tensor = model.generate(
-        input_ids=ids,
-        attention_mask=mask,
-        max_new_tokens=GENERATED,
-        min_new_tokens=GENERATED,
-        do_sample=False,
-        pad_token_id=0,
-    )
-    return found[0, ids.shape[1] :]
+    for each in agreement.greedy:
+        if each.lead is not None and not each.lead <= agreement.largest_lead:
+            raise GoodhartError(
+                f"{what}: its greedy continuation of prompt {each.prompt} in {agreement.dtype} "
+                f"leaves our runtime's at token {each.equal_tokens}, where ours leads by "
+                f"{each.lead:.2g} standard deviations of logits, more than "
+                f"{agreement.largest_lead:.2g}; do not use this export."
+            )
