@@ -1,7 +1,12 @@
 """From a measured sample to the whole: plain arithmetic, each multiplicity in the open."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
+from typing import Self
+
+SHORT = 2
+"""Tokens of the shorter of a response's two cuts; one token would leave no step of a cache."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,11 @@ class Generation:
             raise ValueError(f"the longer of two measurements has {long} tokens, not over {short}")
         token_s = (second - first) / (long - short)
         return cls(max(0.0, first - short * token_s), token_s)
+
+    @classmethod
+    def typical(cls, found: Sequence[Self]) -> Self:
+        """The median of some, its start and its tokens each."""
+        return cls(median(each.start_s for each in found), median(each.token_s for each in found))
 
     def seconds(self, responses: int, tokens: int) -> float:
         """Seconds of `responses` with `tokens` together, one after another."""

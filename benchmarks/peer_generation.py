@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
-from benchmarks.extrapolation import Generation
+from benchmarks.extrapolation import SHORT, Generation
 from benchmarks.sampling import Peer, rates
 
 from goodhart_gap.evaluation.responses import Prompt
@@ -23,9 +22,6 @@ from goodhart_gap.evaluation.transformers_engine import TransformersEngine
 from goodhart_gap.runtime.linear import CalderaLinear
 from goodhart_gap.runtime.packed_shard import PackedShard
 from goodhart_gap.runtime.replacing import replace_linear
-
-SHORT = 2
-"""Tokens of the shorter of the two cuts; one token would leave no step of a cache."""
 
 
 def dequantize_each_call(model: Any, compressed: Path) -> int:
@@ -55,9 +51,7 @@ def one_at_a_time(
         for ids in peer.encoded[::step][:responses]:
             few, many = (_cut(peer, ids, settings, length) for length in (SHORT, tokens))
             found.append(Generation.between(few, many))
-    return Generation(
-        median(each.start_s for each in found), median(each.token_s for each in found)
-    )
+    return Generation.typical(found)
 
 
 def _cut(peer: Peer, ids: list[int], settings: SamplingSettings, length: int) -> tuple[int, float]:

@@ -14,15 +14,11 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from benchmarks.extrapolation import Generation
+from benchmarks.extrapolation import SHORT, Generation
 
 from goodhart_gap.evaluation.sampling_settings import SamplingSettings
-
-SHORT = 2
-"""Tokens of the shorter of two cuts."""
 
 BATCH_TOKENS = 512
 """Tokens of a forward pass, at most."""
@@ -62,11 +58,7 @@ def one_at_a_time(
             cuts.append((made["usage"]["completion_tokens"], time.perf_counter() - started))
         if cuts[1][0] > cuts[0][0]:
             found.append(Generation.between(*cuts))
-    if not found:
-        return None
-    return Generation(
-        median(each.start_s for each in found), median(each.token_s for each in found)
-    )
+    return Generation.typical(found) if found else None
 
 
 def many_at_once(path: str, sequences: int, prompt: int, tokens: int, threads: int) -> float:

@@ -146,6 +146,8 @@ def profile(
     settings: SamplingSettings,
 ) -> dict[str, Any]:
     """Sample a job; return its seconds and operations by part, and its steps by fullness."""
+    # Only one thread's processor time is read.
+    settings = settings.model_copy(update={"threads": 1})
     clock, steps = Clock(), StepClock()
     cache = shared_prefix.SharedPrefixCache
     timed = {
@@ -189,10 +191,9 @@ def main() -> None:
     parser.add_argument("--max-new-tokens", type=int, help="fewer than the experiment has")
     args = parser.parse_args()
     subject = Subject(args.finished)
-    changes = {"threads": 1}
+    settings = subject.sampling
     if args.max_new_tokens:
-        changes["max_new_tokens"] = args.max_new_tokens
-    settings = subject.sampling.model_copy(update=changes)
+        settings = settings.model_copy(update={"max_new_tokens": args.max_new_tokens})
     model = load(subject.base, settings.dtype)
     tokenizer = AutoTokenizer.from_pretrained(subject.base)
     runs = subject.experiment["runs"]

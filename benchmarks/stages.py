@@ -129,7 +129,7 @@ def generation(subject: Subject, tokenizer: Any, args: argparse.Namespace) -> di
         subject.prompts[:2] if args.quick else subject.prompts,
         subject.experiment["runs"],
         subject.sizes,
-        (quick if args.quick else settings).model_copy(update={"threads": 1}),
+        quick if args.quick else settings,
     )
     say(f"{found['profile']}")
     found |= llama_cpp(subject, tokenizer, settings, args)
