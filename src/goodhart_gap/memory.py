@@ -8,7 +8,8 @@ def give_back() -> None:
     """Hand freed memory back to the system, where the C library can (glibc).
 
     Large tensors come from the heap and small ones that live longer lie between them, so without
-    this a job that works through many matrices seems to need more the more of them there are.
+    this a job that works through many matrices seems to need more the more of them there are, and
+    a loaded model keeps what loading it took.
     """
     if sys.platform != "linux":
         return

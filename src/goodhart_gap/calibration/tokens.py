@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from goodhart_gap.calibration.conversations import conversation_prefix, sample_conversations
 from goodhart_gap.calibration.passages import passages_of_dataset, passages_of_file
 from goodhart_gap.calibration.settings import CalibrationSettings
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.assembly import assemble_model, base_weights
+from goodhart_gap.models.steady_file import save_steady
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def write_tokens(tokens: torch.Tensor, settings: CalibrationSettings, path: Path
         "train_tokens": str(parts["train"].numel()),
         "held_out_tokens": str(parts["held_out"].numel()),
     }
-    save_file(parts, path, metadata=metadata)
+    save_steady(parts, path, metadata)
     log.info(
         "%s train and %s held-out tokens", metadata["train_tokens"], metadata["held_out_tokens"]
     )

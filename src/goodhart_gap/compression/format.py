@@ -13,7 +13,6 @@ from typing import Any, Self
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import safe_open
-from safetensors.torch import save_file
 
 from goodhart_gap.compression.caldera import Approximation, Quantized
 from goodhart_gap.compression.lattice import LatticeMatrix
@@ -22,6 +21,7 @@ from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.quantizers import GroupedMatrix
 from goodhart_gap.compression.trellis import TrellisMatrix
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.models.steady_file import save_steady
 
 FORMAT = "goodhart-gap/caldera"
 FORMAT_VERSION = 1
@@ -82,7 +82,7 @@ class ShardWriter:
             dtype=self.dtype,
             modules=self._modules,
         )
-        save_file(self._tensors, path, metadata={"format": "pt", "caldera": _compact(record)})
+        save_steady(self._tensors, path, {"format": "pt", "caldera": _compact(record)})
 
 
 class ShardReader:

@@ -54,11 +54,7 @@ def compress_shard(
         fingerprint["shard"], fingerprint["fingerprint"], _torch_name(base, dtypes)
     )
     job = _Job(base, fingerprint, hessians, allocation)
-    with safe_open(base, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118
-            module = name.removesuffix(".weight")
-            if name == module or allocation.get(module) is None:
-                writer.add_plain(name, _read(file, name, base, fingerprint))
+    plain = _checked_plain(job)
     groups = job.groups()
     progress = _Progress(fingerprint["shard"], sum(map(len, groups)))
     measured = {}
@@ -67,6 +63,9 @@ def compress_shard(
             writer.add_module(result.module, load(result.payload), result.record)
             measured[result.module] = result.record.fidelity
             progress.step(result)
+    with safe_open(base, framework="pt") as file:
+        for name in plain:
+            writer.add_plain(name, file.get_tensor(name))
     writer.write(compressed)
     return measured
 
@@ -91,7 +90,11 @@ class _Job:
     allocation: Mapping[str, MatrixSettings | None]
 
     def groups(self) -> list[list[str]]:
-        """Modules to compress, those that share a Hessian together, widest inputs first."""
+        """Modules to compress, those that share a Hessian together, the most work first.
+
+        So processes end together, and the widest Hessian, which decides the peak of memory, is met
+        while hardly anything is packed yet.
+        """
         groups: dict[str, list[str]] = {}
         with HessianFile(self.hessians) as calibration:
             for name in self.fingerprint["tensors"]:
@@ -134,8 +137,26 @@ class _Job:
         return _Result(module, save(stored_tensors(approximation)), record)
 
     def _cost(self, modules: list[str]) -> int:
+        """Multiplications, up to a factor: one factorization, then error feedback a matrix."""
         shapes = [self.fingerprint["tensors"][f"{module}.weight"]["shape"] for module in modules]
-        return sum(int(rows) * int(columns) for rows, columns in shapes)
+        columns = int(shapes[0][1])
+        return columns**2 * (columns + sum(int(rows) for rows, _ in shapes))
+
+
+def _checked_plain(job: _Job) -> list[str]:
+    """Names of the tensors that stay as they are, each seen to be the one fingerprinted.
+
+    They are let go until the shard is written: one small tensor keeps all pages mapped that were
+    read beside it.
+    """
+    names = []
+    with safe_open(job.base, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118
+            module = name.removesuffix(".weight")
+            if name == module or job.allocation.get(module) is None:
+                _read(file, name, job.base, job.fingerprint)
+                names.append(name)
+    return names
 
 
 def _each(job: _Job, groups: list[list[str]], workers: int) -> Iterator[list[_Result]]:

@@ -15,7 +15,8 @@ from typing import Any, Self
 
 from goodhart_gap.errors import GoodhartError
 
-_LENGTH = struct.Struct("<Q")
+LENGTH = struct.Struct("<Q")
+"""Of the header, in bytes: what a file begins with."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ def read_header(path: Path) -> Header:
     """Read a file's header. Raises GoodhartError when the file is not a whole safetensors file."""
     try:
         with path.open("rb") as handle:
-            (length,) = _LENGTH.unpack(handle.read(_LENGTH.size))
+            (length,) = LENGTH.unpack(handle.read(LENGTH.size))
             tensors = json.loads(handle.read(length))
         metadata = tensors.pop("__metadata__", {})
-        start = _LENGTH.size + length
+        start = LENGTH.size + length
         end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
     except (struct.error, ValueError, KeyError, TypeError, MemoryError, OverflowError) as error:
         raise GoodhartError(
@@ -73,7 +74,7 @@ class TensorFileWriter:
 
     def __enter__(self) -> Self:
         self._handle = self.path.open("wb")
-        self._handle.seek(_LENGTH.size + self.header_bytes)
+        self._handle.seek(LENGTH.size + self.header_bytes)
         return self
 
     def add(self, name: str, dtype: str, shape: list[int], payload: memoryview | bytes) -> None:
@@ -101,4 +102,4 @@ class TensorFileWriter:
         if len(text) > self.header_bytes:
             raise ValueError(f"{self.path}: header needs {len(text)} of {self.header_bytes} bytes")
         self._handle.seek(0)
-        self._handle.write(_LENGTH.pack(self.header_bytes) + text.ljust(self.header_bytes))
+        self._handle.write(LENGTH.pack(self.header_bytes) + text.ljust(self.header_bytes))

@@ -21,11 +21,11 @@ import torch
 from goodhart_gap.compression.format import ShardReader, read_shard
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json
+from goodhart_gap.memory import give_back
 from goodhart_gap.models.assembly import assemble_model
 from goodhart_gap.models.placement import DeviceMap
 from goodhart_gap.models.tensor_files import read_header
 from goodhart_gap.runtime.chosen import chosen_weights, dense_weights
-from goodhart_gap.runtime.freed_memory import return_freed_memory
 from goodhart_gap.runtime.packed_shard import PackedShard
 from goodhart_gap.runtime.replacing import replace_linear
 
@@ -103,7 +103,7 @@ def _load_packed(
             for module in (each for each in shard.modules if modules.get(each) is shard):
                 parts = {name: part.to(device) for name, part in shard.parts(module).items()}
                 replace_linear(model, module, shard, parts).prepare(model.dtype)
-    return_freed_memory()
+    give_back()
     return model
 
 

@@ -23,10 +23,10 @@ from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.memory import give_back
 from goodhart_gap.models.skeleton import weight_names
 from goodhart_gap.models.tensor_files import read_header
 from goodhart_gap.runtime.chosen import chosen_weights
-from goodhart_gap.runtime.freed_memory import return_freed_memory
 from goodhart_gap.runtime.packed_shard import PackedShard
 from goodhart_gap.runtime.replacing import put, replace_linear
 
@@ -128,7 +128,7 @@ class CalderaQuantizer(HfQuantizer):
             _copy(model, name)
         # The model keeps its quantizer, which need not keep every shard's header.
         self._modules, self._copied = {}, []
-        return_freed_memory()
+        give_back()
         return model
 
     def _finish(self, model: Any, module: str, shard: PackedShard) -> None:
