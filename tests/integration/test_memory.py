@@ -30,6 +30,14 @@ sys.exit(status)
 """
 # A child's peak counts from the memory of the process it was forked from, hence a small one.
 
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": str(ROOT / "src"),
+    # Large tensors outside the heap: otherwise holes that the C library keeps of freed ones add up
+    # to 20 MiB, and how many differs from run to run.
+    "MALLOC_MMAP_THRESHOLD_": str(2**17),
+}
+
 
 def peak_mb(folder: Path, script: str, *arguments: object) -> float:
     """Run the script of a rule in `folder`; return the most main memory it had, in MiB."""
@@ -37,7 +45,7 @@ def peak_mb(folder: Path, script: str, *arguments: object) -> float:
     done = subprocess.run(
         [*command, *map(str, arguments)],
         cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
+        env=os.environ | ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
