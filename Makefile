@@ -39,9 +39,10 @@ check: $(VENV)/installed
 	$(IN_VENV) mypy
 	$(IN_VENV) snakemake --lint
 
-# The generated parts of the documentation: config reference, JSON schemas, graders, rule graph.
+# What is generated of the documentation: config reference, JSON schemas, graders, rule graph.
 docs: $(VENV)/installed
 	$(IN_VENV) python -m goodhart_gap.config.reference
+	$(IN_VENV) python -m goodhart_gap.provenance.schema
 	$(IN_VENV) python -m goodhart_gap.evaluation.graders_page
 	$(IN_VENV) python -m goodhart_gap.config.rule_graph
 

@@ -29,8 +29,10 @@ def main(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     device = available_device()
-    base = load_model(args.config, args.fingerprint, args.base, None, device)
-    treated = load_model(args.config, args.fingerprint, args.shards, None, device, index=args.index)
+    base = load_model(args.config, args.fingerprint, args.base, device=device)
+    treated = load_model(
+        args.config, args.fingerprint, args.shards, device=device, index=args.index
+    )
     held_out = load_file(args.tokens)["held_out"]
     with completed(args.divergence) as path, path.open("w", newline="") as handle:
         writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")

@@ -70,7 +70,10 @@ def accumulate_hessians(config: Any, job: HessianJob, base_fingerprint: str, dev
     """
     decoder = Decoder(config, device=device)
     if job.before is not None:
-        activations = load_file(job.before)
+        # The shard before may have been on a machine that computes in another format.
+        activations = {
+            split: part.to(decoder.dtype) for split, part in load_file(job.before).items()
+        }
     elif job.embeddings is not None:
         activations = first_activations(decoder, job.tokens, job.embeddings)
     else:

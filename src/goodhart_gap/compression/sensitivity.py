@@ -101,7 +101,7 @@ def measure_sensitivity(
     ids = load_file(tokens)["held_out"].to(torch.int64)
     ids = ids[: max(1, limit // ids.shape[1])]
     # float32 even where the model is not: what is measured may be smaller than its rounding.
-    decoder = Decoder(config, dtype=torch.float32, device=device)
+    decoder = Decoder(config, dtype="float32", device=device)
     with WeightFile(embeddings) as weights:
         hidden = decoder.embed(ids, weights)
     calls = decoder.block_calls(hidden)

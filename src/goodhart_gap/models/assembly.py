@@ -10,6 +10,7 @@ from torch import nn
 from transformers import GenerationConfig
 
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.models.number_format import number_format
 from goodhart_gap.models.placement import DeviceMap, device_of, free_memory, spread
 from goodhart_gap.models.skeleton import empty_model, read_config, weight_names
 from goodhart_gap.models.streaming import WeightFile
@@ -18,19 +19,21 @@ from goodhart_gap.models.streaming import WeightFile
 def assemble_model(
     config: Path,
     weights: Iterable[tuple[Path, str, torch.Tensor]],
-    dtype: str | None = None,
+    dtype: str = "auto",
     device: str | torch.device | DeviceMap = "cpu",
     elsewhere: Collection[str] = (),
 ) -> Any:
     """Return the model of config.json with `weights` (file, name, tensor), in evaluation mode.
 
-    `dtype` is a torch name, by default the one in config.json. `device` is one device, a device map
-    of accelerate's, or `auto`: one GPU if it can hold the weights, else several.
+    `dtype` is a torch name, or `auto` (`number_format`): the one in config.json, unless a CPU is
+    much slower in it. `device` is one device, a device map of accelerate's, or `auto`: one GPU if
+    it can hold the weights, else several.
     Weights named in `elsewhere` stay on the meta device: the caller puts something in their place.
     generation_config.json is read from beside config.json where there is one. Raises GoodhartError
     when a weight is missing, given twice, misshapen, or none of the model's.
     """
-    model = empty_model(read_config(config.parent), getattr(torch, dtype) if dtype else None)
+    settings = read_config(config.parent)
+    model = empty_model(settings, number_format(dtype, settings.dtype, device))
     device_map = _device_map(model, device)
     missing = weight_names(model) - set(elsewhere)
     for path, name, tensor in weights:

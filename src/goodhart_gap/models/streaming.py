@@ -26,6 +26,7 @@ from torch import nn
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.anatomy import find_anatomy
 from goodhart_gap.models.folder import open_weights
+from goodhart_gap.models.number_format import number_format
 from goodhart_gap.models.skeleton import empty_model
 
 
@@ -73,9 +74,10 @@ class Decoder:
     """A decoder-only model whose weights come and go."""
 
     def __init__(
-        self, config: Any, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
+        self, config: Any, dtype: str = "auto", device: str | torch.device = "cpu"
     ) -> None:
-        self.dtype: torch.dtype = dtype or config.dtype
+        """`dtype` is a torch name, or `auto`: see `goodhart_gap.models.number_format`."""
+        self.dtype = number_format(dtype, config.dtype, device)
         self.device = torch.device(device)
         self.model = empty_model(config, self.dtype)
         self.anatomy = find_anatomy(self.model)

@@ -53,6 +53,7 @@ def machine() -> Machine:
     return Machine(
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpu=_cpu_model(),
+        instructions=_instructions(),
         cores=os.cpu_count() or 1,
         threads=int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
@@ -101,6 +102,12 @@ def _cpu_model() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def _instructions() -> str | None:
+    """Return torch's name for the CPU's vector instructions; never imports torch."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else str(torch.backends.cpu.get_cpu_capability())
 
 
 def _cuda():  # type: ignore[no-untyped-def]

@@ -154,6 +154,10 @@ class Machine(Settings):
     cpu: str
     """Model of the CPU."""
 
+    instructions: str | None = None
+    """The widest vector instructions that torch uses on it (AVX2, AVX512, ...), where a job used
+    torch: one name of a CPU can stand for several, and they decide how numbers are rounded."""
+
     cores: int
     """Logical cores of the machine."""
 

@@ -13,6 +13,7 @@ import torch
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json
 from goodhart_gap.models.import_settings import ImportSettings
+from goodhart_gap.models.number_format import number_format
 from goodhart_gap.models.placement import DeviceMap
 from goodhart_gap.provenance.hashing import sha256_file
 
@@ -58,11 +59,11 @@ def describe_import(settings: ImportSettings, base_config: Path) -> dict[str, An
 
 
 def load_imported(
-    record: Path, dtype: str | None = None, device: str | torch.device | DeviceMap = "cpu"
+    record: Path, dtype: str = "auto", device: str | torch.device | DeviceMap = "cpu"
 ) -> Any:
     """Return the model that import.json records, in evaluation mode.
 
-    `dtype` is a torch name, `device` as in `load_model`. Raises GoodhartError when a file is not
+    `dtype` and `device` are as in `load_model`. Raises GoodhartError when a file is not
     the one recorded, and when the library that the method needs is missing.
     """
     from transformers import AutoModelForCausalLM
@@ -79,8 +80,8 @@ def load_imported(
                 f"{path}: is not the file that {record} records; delete {record} and run again."
             )
     options: dict[str, Any] = {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
-    if dtype is not None:
-        options["dtype"] = getattr(torch, dtype)
+    stored = _config(folder, settings).dtype or torch.bfloat16
+    options["dtype"] = number_format(dtype, stored, device)
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, device_map=_map(device), **options)
     except (ImportError, ValueError, RuntimeError) as error:

@@ -34,7 +34,7 @@ def load_model(
     config: Path,
     fingerprint: Path,
     shards: Sequence[Path],
-    dtype: str | None = None,
+    dtype: str = "auto",
     device: str | torch.device | DeviceMap = "cpu",
     index: Path | None = None,
     weights: str = "dense",
@@ -43,8 +43,9 @@ def load_model(
 
     `config` is the base's config.json, with generation_config.json beside it where there is one;
     `fingerprint` the base's fingerprint.json; `shards` hold every weight once, compressed or not;
-    `dtype` is a torch name, by default the base's; `device` one device, a device map, or `auto`
-    (one GPU if it can hold the weights, else several). `index`: the checkpoint's
+    `dtype` is a torch name, or `auto` (the base's, unless a CPU is much slower in it); `device` one
+    device, a device map, or `auto` (one GPU if it can hold the weights, else several). `index`: the
+    checkpoint's
     model.safetensors.index.json, where shards overlap. `weights`: `dense`, dequantized once, or
     `packed`, computed with as they are stored (`goodhart_gap.runtime.linear`), on one device.
 
@@ -76,7 +77,7 @@ def check_base(path: Path, base_shards: Mapping[str, Any], fingerprint: Path) ->
 def _load_packed(
     config: Path,
     chosen: Sequence[tuple[Path, Collection[str]]],
-    dtype: str | None,
+    dtype: str,
     device: str | torch.device | DeviceMap,
 ) -> Any:
     """The model with a prepared `CalderaLinear` for every compressed module."""

@@ -66,7 +66,8 @@ def profile_rows(
 ) -> Iterator[dict[str, int | float]]:
     """Yield rows of COLUMNS for `tokens` [sequences, length], block after block.
 
-    The base model is held whole, in its own number format, and one compressed block beside it.
+    The base model is held whole, in its own number format or what the CPU is faster in, and one
+    compressed block beside it.
     """
     decoder = Decoder(config, device=device)
     with ExitStack() as stack, torch.inference_mode():
