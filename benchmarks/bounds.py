@@ -17,6 +17,8 @@ from pathlib import Path
 import torch
 from benchmarks.flops import Sizes
 
+from goodhart_gap.models.number_format import number_format
+
 WORK_ROWS = {"sampling": 200, "calibration": 4096}
 """Rows of a product: responses generated together; tokens of a batch of calibration sequences."""
 
@@ -53,21 +55,26 @@ def product_rate(
 
 
 def product_rates(sizes: Sizes, threads: int, spend_s: float) -> dict[str, float]:
-    """Operations a second by what is multiplied, with `threads` threads."""
+    """Operations a second by format and what is multiplied, with `threads` threads.
+
+    The formats are that of the model's forward passes here (`forward_format`) and float32, which
+    compression computes in.
+    """
     torch.set_num_threads(threads)
     block = list(sizes.linears().values())
-    square = [(SQUARE, SQUARE)]
+    work = {name: (block, rows) for name, rows in WORK_ROWS.items()}
+    work["square"] = ([(SQUARE, SQUARE)], SQUARE)
     with torch.inference_mode():
-        found = {
-            f"bfloat16 {name}": product_rate(block, rows, torch.bfloat16, spend_s)
-            for name, rows in WORK_ROWS.items()
+        return {
+            f"{name} {what}": product_rate(shapes, rows, getattr(torch, name), spend_s)
+            for name in sorted({forward_format(), "float32"})
+            for what, (shapes, rows) in work.items()
         }
-        found["bfloat16 square"] = product_rate(square, SQUARE, torch.bfloat16, spend_s)
-        found["float32 calibration"] = product_rate(
-            block, WORK_ROWS["calibration"], torch.float32, spend_s
-        )
-        found["float32 square"] = product_rate(square, SQUARE, torch.float32, spend_s)
-    return found
+
+
+def forward_format() -> str:
+    """Name of the format that jobs run the model in on this machine's CPU."""
+    return str(number_format("auto", torch.bfloat16, "cpu")).removeprefix("torch.")
 
 
 def copy_rate(threads: int, spend_s: float) -> float:

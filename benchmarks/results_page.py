@@ -1,7 +1,7 @@
 """benchmarks/RESULTS.md: wholly from benchmarks/results/*.jsonl and benchmarks/steps.yaml."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ MOST_OVERHEAD = 0.10
 
 LEAST_OVER_BATCHED = 2.0
 LEAST_REACHED = 0.40
-"""Share of the bfloat16 bound that sampling reaches."""
+"""Share of the bound of matrix products that sampling reaches."""
 
 MOST_CHANGE = 0.15
 """Difference of a ratio between two runs."""
@@ -67,8 +67,8 @@ def _about(line: Line) -> Iterator[str]:
     minutes = line["took_s"] / 60
     yield f"- Last run: {line['date']}, commit {line['commit']}{changed}, {minutes:.0f} min."
     yield (
-        f"- Machine: {here['cpu']}, {here['cores']} cores, {here['memory_bytes'] / 2**30:.0f} GiB, "
-        f"{here['system']}; load when it began {here['load']:.1f}."
+        f"- Machine: {here['cpu']}{_instructions(here)}, {here['cores']} cores, "
+        f"{here['memory_bytes'] / 2**30:.0f} GiB, {here['system']}; load when it began {here['load']:.1f}."
     )
     yield "- Versions: " + ", ".join(f"{name} {each}" for name, each in versions.items()) + "."
     if line["quick"]:
@@ -79,6 +79,12 @@ def _about(line: Line) -> Iterator[str]:
         yield "- The model was downloaded during the run: its time counts."
     else:
         yield "- The downloaded model was there before the run: the network does not count."
+
+
+def _instructions(machine: Mapping[str, Any]) -> str:
+    if "format" not in machine:  # runs before 2026-11-29
+        return ""
+    return f" with {machine['instructions']} (forward passes in {machine['format']})"
 
 
 def _targets(lines: Sequence[Line]) -> Iterator[str]:
@@ -111,7 +117,8 @@ def _targets(lines: Sequence[Line]) -> Iterator[str]:
     where = "[Where a sampling job's time goes](#where-a-sampling-jobs-time-goes)"
     why = f" ({where})" if "profile" in line["generation"] else ""
     yield _target(
-        f"sampling at least {LEAST_REACHED:.0%} of the bfloat16 bound, or a profile",
+        f"sampling at least {LEAST_REACHED:.0%} of the {table.forward_format(line)} bound, or a "
+        "profile",
         f"{reached:.1%} in the run, {table.reached_in_rounds(line):.1%} by one process alone{why}",
         reached >= LEAST_REACHED,
     )

@@ -61,6 +61,11 @@ def sizes_of(line: Line) -> flops.Sizes:
     return flops.Sizes(**line["facts"]["sizes"])
 
 
+def forward_format(line: Line) -> str:
+    """The format the model was run in; runs before 2026-11-29 do not say it."""
+    return str(line["machine"].get("format", "bfloat16"))
+
+
 def one_at_a_time(line: Line, condition: str, *, dequantizing: bool = True) -> Generation:
     """Seconds of `generate`, one prompt at a time, under a condition.
 
@@ -120,7 +125,8 @@ def originals(line: Line) -> dict[str, float]:
 def stage_bounds(line: Line) -> dict[str, tuple[float, str]]:
     """Least seconds of a stage on this machine, and what sets it."""
     facts, sizes, files = line["facts"], sizes_of(line), line["bounds"]["file"]
-    low, single = rate(line, "bfloat16"), rate(line, "float32")
+    name = forward_format(line)
+    low, single = rate(line, name), rate(line, "float32")
     sequences, length = facts["sequences"], facts["sequence_length"]
     sampled = sum(each["operations"] for each in facts["conditions"].values())
     forward = flops.calibration_forward(sizes, sequences, length)
@@ -140,16 +146,16 @@ def stage_bounds(line: Line) -> dict[str, tuple[float, str]]:
             (stored["weights"] / files["sha256"], f"hashing {_size(stored['weights'])}"),
             (stored["download"] / files["read"], f"reading {_size(stored['download'])}"),
         ),
-        "tokens": (tokens / low, f"{_count(tokens)} in bfloat16"),
+        "tokens": (tokens / low, f"{_count(tokens)} in {name}"),
         "Hessians": max(
             (
                 forward / low + hessians / single,
-                f"{_count(forward)} in bfloat16, {_count(hessians)} in float32",
+                f"{_count(forward)} in {name}, {_count(hessians)} in float32",
             ),
             (stored["hessians"] / files["write"], f"writing {_size(stored['hessians'])}"),
         ),
         "compression": (compressed / single, f"{_count(compressed)} in float32"),
-        "sampling": (sampled / low, f"{_count(sampled)} in bfloat16"),
+        "sampling": (sampled / low, f"{_count(sampled)} in {name}"),
     }
 
 
@@ -202,11 +208,11 @@ def over_batched(line: Line) -> float:
 
 
 def reached_in_rounds(line: Line) -> float:
-    """Share of the bfloat16 rate that ours reached in the rounds: one process, all threads."""
+    """Share of the rate of products that ours reached in the rounds: one process, all threads."""
     facts = line["facts"]["conditions"]
     tokens = sum(each["tokens"] for each in facts.values())
     operations = sum(each["operations"] for each in facts.values()) / tokens
-    return our_rate(line) * operations / rate(line, "bfloat16")
+    return our_rate(line) * operations / rate(line, forward_format(line))
 
 
 def ratios(line: Line) -> dict[str, float]:

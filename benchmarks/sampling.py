@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--max-new-tokens", type=int, default=256)
     parser.add_argument("--threads", type=int, default=cores, help="threads of ours and one by one")
     parser.add_argument("--peer-threads", type=int, nargs="+", default=sorted({1, cores}))
-    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--dtype", default="auto", help="auto, bfloat16 or float32")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget-s", type=float, default=480, help="no round that would exceed it")
     parser.add_argument("--output", type=Path, help="append the figures as a JSON line")
@@ -132,6 +132,7 @@ def main() -> None:
         max_new_tokens=args.max_new_tokens, threads=args.threads, dtype=args.dtype
     )
     model = load(args.base, args.dtype)
+    print(f"computed in {str(model.dtype).removeprefix('torch.')}")
     tokenizer = AutoTokenizer.from_pretrained(args.base)
     rows = prompt_rows(read_task_set(args.tasks))
     prompts = [Prompt(row["task"], row["role"], row["prompt"]) for row in rows]

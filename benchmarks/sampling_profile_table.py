@@ -8,7 +8,7 @@ from benchmarks import results_table as table
 def lines(line: table.Line) -> Iterator[str]:
     """Lines of what `sampling_profile.profile` found."""
     found = line["generation"]["profile"]
-    rate = table.rate(line, "bfloat16", group="one")
+    rate = table.rate(line, table.forward_format(line), group="one")
     whole_s, seconds, operations = found["whole_s"], found["seconds"], found["operations"]
     bound_s = found["needed_operations"] / rate
     products_s = sum(seconds[part] for part in operations)

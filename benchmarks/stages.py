@@ -173,7 +173,7 @@ def calibration(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
         tokens = peer_calibration.some_tokens(
             subject.model / "calibration/tokens.safetensors", sequences, Path(folder)
         )
-        model = load(subject.base, subject.model_settings.get("dtype", "bfloat16"))
+        model = load(subject.base, "auto")
         names = {
             subject.sizes.hidden: f"model.layers.{middle}.self_attn.q_proj",
             subject.sizes.intermediate: f"model.layers.{middle}.mlp.down_proj",
@@ -223,6 +223,8 @@ def about(args: argparse.Namespace) -> dict[str, Any]:
         "finished": args.finished is not None,
         "machine": {
             "cpu": here.cpu,
+            "instructions": here.instructions,
+            "format": bounds.forward_format(),
             "cores": args.cores,
             "memory_bytes": here.memory_bytes,
             "system": platform.system(),
