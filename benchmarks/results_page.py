@@ -68,7 +68,8 @@ def _about(line: Line) -> Iterator[str]:
     yield f"- Last run: {line['date']}, commit {line['commit']}{changed}, {minutes:.0f} min."
     yield (
         f"- Machine: {here['cpu']}{_instructions(here)}, {here['cores']} cores, "
-        f"{here['memory_bytes'] / 2**30:.0f} GiB, {here['system']}; load when it began {here['load']:.1f}."
+        f"{here['memory_bytes'] / 2**30:.0f} GiB, {here['system']}; load when it began "
+        f"{here['load']:.1f}."
     )
     yield "- Versions: " + ", ".join(f"{name} {each}" for name, each in versions.items()) + "."
     if line["quick"]:

@@ -6,9 +6,9 @@ and is tested:
 - The shapes a response is computed in follow from the response alone (`shared_prefix`), except the
   number of rows of the matrix products, which never falls under `_FEWEST_ROWS`. Where kernels treat
   rows independently (seen on CPUs with AVX512-bf16, in bfloat16, and AVX2, in float32) a response
-  is byte for byte the same in every batch and for one thread or two. Elsewhere rounding may depend on the
-  batch, and a token that is decided within rounding error may differ; the same chunk under the same
-  settings on the same machine gives the same bytes.
+  is byte for byte the same in every batch and for one thread or two. Elsewhere rounding may depend
+  on the batch, and a token that is decided within rounding error may differ; the same chunk under
+  the same settings on the same machine gives the same bytes.
 - Between machines, kernels and library versions rounding differs, and nothing is promised.
 - A model may be spread over several devices (`goodhart_gap.models.placement`): token ids go to the
   device of the embeddings, and logits come back there.
