@@ -56,8 +56,8 @@ def print_table(rows: list[dict[str, object]]) -> None:
         figures = ", ".join(
             f"{name} {row[name]} ({row[f'{name}_low']} to {row[f'{name}_high']})" for name in RATES
         )
-        print(f"{row['grader']:8} {row['set']:5} {row['role']:11} {counts}; {figures}")
-    for grader in dict.fromkeys(str(row["grader"]) for row in rows):
+        print(f"{row['grader']:13} {row['set']:6} {row['role']:11} {counts}; {figures}")
+    for grader in dict.fromkeys(str(row["grader"]) for row in rows if row["set"] == "suite"):
         shortfalls = gate_shortfalls(rows, grader)
         print(f"gate of {grader}: {'passed' if not shortfalls else '; '.join(shortfalls)}")
 

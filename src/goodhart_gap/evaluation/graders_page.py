@@ -17,6 +17,7 @@ from goodhart_gap.evaluation.tasks import Task
 from goodhart_gap.evaluation.validation import (
     MINIMUM_KAPPA,
     MINIMUM_RATE,
+    SECOND_READER,
     GoldResponse,
     gate_shortfalls,
     read_gold,
@@ -28,6 +29,7 @@ from goodhart_gap.rendering import template_environment
 PAGE = Path("docs/GRADERS.md")
 TASKS = Path("config/tasks/original-20.yaml")
 GOLD = Path("config/gold")
+OURS_AGREED = ("concepts", "agreed")
 DATA_FILES = ("templates/GRADERS.md.jinja",)
 
 
@@ -42,6 +44,8 @@ def page_text(root: Path = Path()) -> str:
     return environment.get_template("GRADERS.md.jinja").render(
         rows=rows,
         sources=_by_source(tasks, gold),
+        readers={row["role"]: row for row in rows if row["grader"] == SECOND_READER},
+        agreed={row["role"]: row for row in rows if (row["grader"], row["set"]) == OURS_AGREED},
         shortfalls={grader: gate_shortfalls(rows, grader) for grader in GRADERS},
         minimum_kappa=MINIMUM_KAPPA,
         minimum_rate=MINIMUM_RATE,

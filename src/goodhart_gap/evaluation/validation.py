@@ -27,6 +27,10 @@ MINIMUM_KAPPA = 0.7
 MINIMUM_RATE = 0.9
 """Gate: sensitivity and specificity, at least."""
 
+SECOND_READER = "second reader"
+"""In graders.csv: a grader that gives the second reader's labels. How well two readers agree is the
+most that agreement with one of them can be asked to be."""
+
 _RESAMPLES = 2000
 
 
@@ -58,6 +62,12 @@ class GoldResponse(Settings):
     """Whether it commits itself to the correct answer, or explains the procedure."""
 
     reason: str = Field(min_length=3)
+    """Why."""
+
+    second_label: bool | None = None
+    """What a second reader said who saw neither the first one's labels nor any grader's."""
+
+    second_reason: str | None = None
     """Why."""
 
     weight: float = Field(default=1.0, gt=0)
@@ -178,8 +188,18 @@ def judge_grader(stored: Verdicts) -> Grader:
     return grader
 
 
+def reader_verdicts(gold: Iterable[GoldResponse], role: Role) -> list[Verdict]:
+    """Return the second reader's labels of one role beside the first one's."""
+    return [
+        Verdict(row.task, row.reason, row.text, row.label, row.second_label, row.weight)
+        for row in gold
+        if row.role == role and row.second_label is not None
+    ]
+
+
 Graded = tuple[str, str, Role, list[Verdict]]
-"""Name of the grader, set (`suite` or `gold`), role, and what it gave."""
+"""Name of the grader, set, role, and what it gave. Sets: `suite`, `gold`, and `agreed`, the part of
+`gold` whose two readers agree."""
 
 
 def grade_all(
@@ -187,8 +207,10 @@ def grade_all(
 ) -> Iterator[Graded]:
     """Yield every grader's verdicts on the suite and on the gold set, by role.
 
-    A judge is known by its `stored` verdicts on the gold set, and on no case of the suite.
+    A judge is known by its `stored` verdicts on the gold set, and on no case of the suite. The
+    second reader comes last.
     """
+    agreed = [row for row in gold if row.second_label == row.label]
     graders = dict(GRADERS)
     if stored is not None:
         graders["judge"] = judge_grader(stored)
@@ -198,12 +220,15 @@ def grade_all(
             if name != "judge" or role == "execution":
                 yield name, "suite", role, suite_verdicts(grader, tasks.values(), role)
             yield name, "gold", role, gold_verdicts(grader, tasks, gold, role)
+            yield name, "agreed", role, gold_verdicts(grader, tasks, agreed, role)
+    for role in roles:
+        yield SECOND_READER, "gold", role, reader_verdicts(gold, role)
 
 
 def validate(
     tasks: Mapping[str, Task], gold: Sequence[GoldResponse], stored: Verdicts | None = None
 ) -> list[dict[str, Any]]:
-    """Return the rows of graders.csv: every grader on the suite and on the gold set, by role."""
+    """Return the rows of graders.csv: every grader on every set, by role, and the second reader."""
     return graded_rows(grade_all(tasks, gold, stored))
 
 

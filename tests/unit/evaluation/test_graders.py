@@ -15,10 +15,12 @@ from goodhart_gap.evaluation.graders import GRADERS, concepts
 from goodhart_gap.evaluation.grading_settings import GradingSettings
 from goodhart_gap.evaluation.tasks import Task
 from goodhart_gap.evaluation.validation import (
+    SECOND_READER,
     corrected_rate,
     gate_shortfalls,
     rates,
     read_gold,
+    reader_verdicts,
     validate,
 )
 from goodhart_gap.files import read_jsonl
@@ -152,11 +154,26 @@ def test_gold_set(original: dict[str, Task]) -> None:
         assert table["concepts", "suite", role]["wrongly_accepted"] == 0
         assert table["concepts", "suite", role]["wrongly_rejected"] == 0
         assert table["legacy", "gold", role]["kappa"] < 0.7
+        # Two readers agree better than the gate asks of a grader.
+        assert table[SECOND_READER, "gold", role]["kappa"] >= 0.7
+        reader = table[SECOND_READER, "gold", role]
+        differ = reader["wrongly_accepted"] + reader["wrongly_rejected"]
+        assert table["concepts", "agreed", role]["n"] == reader["n"] - differ
     assert gate_shortfalls(table.values(), "legacy")
     # If this fails because the gate is passed, docs/GRADERS.md has a section too many.
     shortfalls = gate_shortfalls(table.values(), "concepts")
     assert shortfalls
     assert all(words.startswith("explanation: ") for words in shortfalls)
+
+
+def test_only_what_a_second_reader_read_counts() -> None:
+    row = {"task": "t", "role": "execution", "condition": "c", "seed": 1, "text": "5"}
+    row |= {"truncated": False, "label": True, "reason": "right"}
+    seconds = [True, False, None]
+    gold = read_gold(row | {"run": run, "second_label": s} for run, s in enumerate(seconds))
+    verdicts = reader_verdicts(gold, "execution")
+    assert [(each.expected, each.given) for each in verdicts] == [(True, True), (True, False)]
+    assert not reader_verdicts(gold, "explanation")
 
 
 def test_the_page_is_up_to_date() -> None:

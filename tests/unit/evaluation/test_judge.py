@@ -206,7 +206,9 @@ def test_a_judge_is_validated_by_the_same_table(original: dict[str, Task]) -> No
     stored = by_text(judge_explanations(rows, original, SETTINGS, perfect))
     table = validate(original, gold, stored)
     (explanation,) = (
-        row for row in table if (row["grader"], row["role"]) == ("judge", "explanation")
+        row
+        for row in table
+        if (row["grader"], row["set"]) == ("judge", "gold") and row["role"] == "explanation"
     )
     assert explanation["set"] == "gold"
     assert (explanation["kappa"], explanation["sensitivity"], explanation["specificity"]) == (
