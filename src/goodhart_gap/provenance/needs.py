@@ -12,7 +12,8 @@ and a the bytes of the calibration tokens' activations, in the dtype of the mode
 
 Main memory comes on top of an interpreter with its libraries (`START_BYTES`). A forward pass needs
 its weights (of one block for Hessians, of the whole model for sampling) on GPUs, with room for
-activations and the cache of keys and values.
+activations and the cache of keys and values. Without GPUs that is main memory, and twice as much: a
+CPU may have to compute in float32 (`goodhart_gap.models.number_format`).
 """
 
 import math
@@ -37,6 +38,9 @@ from goodhart_gap.provenance.workload import (
 
 START_BYTES = 1.5e9
 """Python with torch and transformers."""
+
+ON_CPU = 2
+"""Bytes of a forward pass on a CPU, at most, over those on a GPU."""
 
 SHARE_OF_GPU = 0.95
 """Of a GPU's memory, what weights, caches and activations may take together."""
@@ -89,7 +93,7 @@ def need_of(
     work = work_of(job, sizes, about, config, settings)
     seconds = work.seconds(settings, gpus=gpus, cores=threads)
     return Need(
-        memory_bytes=START_BYTES + memory + (0 if gpus else gpu_bytes),
+        memory_bytes=START_BYTES + memory + (0 if gpus else ON_CPU * gpu_bytes),
         scratch_bytes=scratch,
         gpus=gpus,
         gpu_bytes=gpu_bytes if gpus else 0,
