@@ -121,7 +121,9 @@ def _files(folder: Path, gguf_file: str | None) -> Iterator[Path]:
             yield folder / gguf_file
         return
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.parts):
+        # Below the folder only: the hub's cache lies in a hidden one.
+        inside = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") for part in inside):
             yield path
 
 
