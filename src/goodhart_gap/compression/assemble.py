@@ -125,7 +125,8 @@ def checked_rows(
 def check_floor(rows: Sequence[Mapping[str, Any]], minimum_correlation: float) -> None:
     """Raise GoodhartError for a module whose correlation with its base is under the floor."""
     for row in rows:
-        if row["correlation"] < minimum_correlation:
+        # Not `<`: a correlation that is not a number is under any floor.
+        if not row["correlation"] >= minimum_correlation:
             raise GoodhartError(
                 f"{row['module']}: its reconstruction correlates {row['correlation']:.4f} with the "
                 f"base weight, under minimum_correlation {minimum_correlation}; give it more bits "

@@ -98,8 +98,12 @@ class GroupedMatrix:
 
 
 def inverse(scale: torch.Tensor) -> torch.Tensor:
-    """1 / scale, and 0 where the scale is 0 (an all-zero group decodes to zeros from any code)."""
-    return torch.where(scale > 0, 1.0 / scale, torch.zeros_like(scale))
+    """1 / scale, and 0 where the scale is 0 (an all-zero group decodes to zeros from any code).
+
+    A subnormal scale counts as 0: its inverse may be infinite, and 0 times that is not a number.
+    """
+    normal = scale >= torch.finfo(scale.dtype).tiny
+    return torch.where(normal, 1.0 / scale, torch.zeros_like(scale))
 
 
 def fit_grid(

@@ -6,6 +6,7 @@ with its factorization; the base shard is mapped, not read.
 
 import hashlib
 import logging
+import math
 import multiprocessing
 import time
 from collections.abc import Iterator, Mapping
@@ -126,6 +127,7 @@ class _Job:
         weight = _read(file, f"{module}.weight", self.base, self.fingerprint)
         approximation = compress_matrix(weight, metrics.get(settings.damping), settings, module)
         fidelity = measure(weight, approximation.dense(), metrics.train, metrics.held_out)
+        _check_finite(fidelity.as_record(), module)
         rows, columns = weight.shape
         factors = approximation.factors
         record = ModuleRecord(
@@ -141,6 +143,15 @@ class _Job:
         shapes = [self.fingerprint["tensors"][f"{module}.weight"]["shape"] for module in modules]
         columns = int(shapes[0][1])
         return columns**2 * (columns + sum(int(rows) for rows, _ in shapes))
+
+
+def _check_finite(measured: Mapping[str, float], module: str) -> None:
+    for name, value in measured.items():
+        if not math.isfinite(value):
+            raise GoodhartError(
+                f"{module}: the {name} of its compressed weight is {value}, so that weight is of "
+                "no use; protect the module, or choose another method."
+            )
 
 
 def _checked_plain(job: _Job) -> list[str]:

@@ -64,3 +64,16 @@ def test_zero_rows_stay_zero() -> None:
     for symmetric in (True, False):
         grid = fit_grid(matrix, 3, 8, symmetric=symmetric)
         assert torch.equal(grid.decode(grid.encode(matrix))[2], torch.zeros(20))
+
+
+def test_a_row_too_small_for_a_normal_scale_stays_finite() -> None:
+    """The scale of weights near 1e-38 is subnormal, and its inverse infinite."""
+    matrix = weight(3, 16, 0)
+    matrix[1] = 1e-38 * torch.linspace(-0.5, 1, 16)
+    matrix[1, 5] = 0
+    for symmetric in (True, False):
+        for search in (True, False):
+            grid = fit_grid(matrix, 4, 8, symmetric=symmetric, search=search)
+            codes = grid.encode(matrix)
+            assert bool(torch.isfinite(codes).all())
+            assert bool(torch.isfinite(grid.decode(codes)).all())

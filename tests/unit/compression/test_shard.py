@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from goodhart_gap.compression.allocation import allocate, module_shapes, read_allocation
-from goodhart_gap.compression.assemble import assemble, write_config, write_fidelity
+from goodhart_gap.compression.assemble import assemble, check_floor, write_config, write_fidelity
 from goodhart_gap.compression.format import ShardReader, read_shard
 from goodhart_gap.compression.settings import ConditionSettings
 from goodhart_gap.compression.shard import compress_shard
@@ -155,6 +155,15 @@ def test_nan_in_a_weight_is_named(house: House) -> None:
         house.compress(compress={})
 
 
+def test_a_fidelity_that_is_no_number_is_named(house: House) -> None:
+    name = "model.layers.1.mlp.down_proj"
+    house.weights[f"{name}.weight"] *= 1e30  # finite, but its square is not
+    save_file(house.weights, house.base / f"{SHARD}.safetensors")
+    house.record = fingerprint_shard(house.base / f"{SHARD}.safetensors", SHARD)
+    with pytest.raises(GoodhartError, match=rf"^{name}: the relative_error .* is nan.*protect"):
+        house.compress(compress={"method": "rtn", "rank": 0})
+
+
 def test_assembled_checkpoint(house: House, tmp_path: Path) -> None:
     condition = {"compress": SETTINGS["scalar"], "protect": {"blocks": [1]}}
     house.compress(**condition)
@@ -187,6 +196,11 @@ def test_floor_names_the_module(house: House) -> None:
     house.compress(**condition)
     with pytest.raises(GoodhartError, match=r"^model.layers.\d.*under minimum_correlation 0.999"):
         house.assemble(minimum_correlation=0.999, **condition)
+
+
+def test_a_correlation_that_is_no_number_is_under_any_floor() -> None:
+    with pytest.raises(GoodhartError, match=r"^m: .*correlates nan .*under minimum_correlation 0"):
+        check_floor([{"module": "m", "correlation": float("nan")}], 0.0)
 
 
 def test_shard_of_other_settings_is_refused(house: House) -> None:
