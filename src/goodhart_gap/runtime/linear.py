@@ -91,7 +91,7 @@ class CalderaLinear(nn.Module):
         if self.codes.is_meta:
             self.way = "stored"
             return self
-        self.way = self._choose(dtype, ways)
+        self.way = self.way_for(dtype, ways)
         if self.way == "int4":
             zeros = self._zeros()
             self.codes = int4.pack(self.codes, self.in_features)
@@ -105,6 +105,23 @@ class CalderaLinear(nn.Module):
             self._replace("right", right)
             self._replace("left", factors.hold_left(left, self.record, dtype))
         return self
+
+    def way_for(self, dtype: torch.dtype, ways: tuple[str, ...] = ("int4", "triton")) -> str:
+        """Return the way that `prepare` takes for `dtype` on the device the parts are on."""
+        settings = self.record.settings
+        if settings.codebook != "scalar":
+            return "stored"
+        device = self.codes.device
+        rows, columns = self.record.shape
+        fits = int4.serves(rows, columns, settings.bits, settings.group_size, device)
+        if "int4" in ways and dtype == int4.DTYPE and fits:
+            return "int4"
+        if "triton" in ways and device.type == "cuda":
+            from goodhart_gap.runtime import triton_kernel
+
+            if triton_kernel.available() and triton_kernel.serves(self.record):
+                return "triton"
+        return "stored"
 
     def restore(self) -> Self:
         """Undo `prepare`, so that the layer can be moved; factors held as numbers stay so."""
@@ -196,22 +213,6 @@ class CalderaLinear(nn.Module):
             del self._buffers[name]
         for name, tensor in held.items():
             self.register_buffer(f"{side}_{name}", tensor)
-
-    def _choose(self, dtype: torch.dtype, ways: tuple[str, ...]) -> str:
-        settings = self.record.settings
-        if settings.codebook != "scalar":
-            return "stored"
-        device = self.codes.device
-        rows, columns = self.record.shape
-        fits = int4.serves(rows, columns, settings.bits, settings.group_size, device)
-        if "int4" in ways and dtype == int4.DTYPE and fits:
-            return "int4"
-        if "triton" in ways and device.type == "cuda":
-            from goodhart_gap.runtime import triton_kernel
-
-            if triton_kernel.available() and triton_kernel.serves(self.record):
-                return "triton"
-        return "stored"
 
     def _zeros(self) -> torch.Tensor | None:
         """Zero points [rows, groups] of an asymmetric grid."""

@@ -26,6 +26,7 @@ from goodhart_gap.models.assembly import assemble_model
 from goodhart_gap.models.placement import DeviceMap
 from goodhart_gap.models.tensor_files import read_header
 from goodhart_gap.runtime.chosen import chosen_weights, dense_weights
+from goodhart_gap.runtime.linear import CalderaLinear
 from goodhart_gap.runtime.packed_shard import PackedShard
 from goodhart_gap.runtime.replacing import replace_linear
 
@@ -103,9 +104,23 @@ def _load_packed(
         with shard:
             for module in (each for each in shard.modules if modules.get(each) is shard):
                 parts = {name: part.to(device) for name, part in shard.parts(module).items()}
-                replace_linear(model, module, shard, parts).prepare(model.dtype)
+                layer = replace_linear(model, module, shard, parts)
+                layer.prepare(_format_of(layer, shard.dtype, model.dtype, dtype))
     give_back()
     return model
+
+
+def _format_of(
+    layer: CalderaLinear, stored: torch.dtype, computed: torch.dtype, asked: str
+) -> torch.dtype:
+    """The number format that a layer of a model that computes in `computed` is prepared for.
+
+    `auto` is float32 on a CPU without instructions for bfloat16. torch's int4 kernel takes bfloat16
+    alone and is several times faster there than any other way, so layers that it serves cast their
+    inputs and results.
+    """
+    by_int4 = asked == "auto" and layer.way_for(stored) == "int4"
+    return stored if by_int4 else computed
 
 
 def _plain_weights(

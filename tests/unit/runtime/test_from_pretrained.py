@@ -10,10 +10,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json, write_json
+from goodhart_gap.models import number_format
 from goodhart_gap.runtime.linear import CalderaLinear
 from goodhart_gap.runtime.load import load_model
 from goodhart_gap.runtime.quantizer import CalderaConfig
+from tests.tiny_models import write_tiny_checkpoint
 from tests.unit.conftest import Folders
+from tests.unit.models.fetching import fetch_base, file_settings
 from tests.unit.runtime.checkpoints import FOUR_BITS, compress
 
 TOKENS = torch.arange(40).reshape(2, 20)
@@ -92,6 +95,28 @@ def test_the_sampler_and_transformers_load_the_same_model(
         base / "config.json", base / "fingerprint.json", shards, "float32", weights=weights
     )
     assert torch.equal(logits(ours), logits(load(condition, weights)))
+
+
+@pytest.mark.parametrize(("bits", "way"), [(4, "int4"), (2, "stored")])
+def test_a_cpu_that_computes_in_float32_keeps_the_int4_kernel(
+    bits: int, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`auto` is float32 without instructions for bfloat16; the kernel takes bfloat16 alone."""
+    monkeypatch.setattr(number_format, "_cpu_multiplies", lambda stored: False)
+    original = write_tiny_checkpoint(tmp_path / "original", "qwen2", blocks=2)
+    base = tmp_path / "base"
+    fetch_base(file_settings(original, dtype="bfloat16"), base)
+    condition = compress(base, tmp_path / "c", FOUR_BITS.model_copy(update={"bits": bits}))
+    shards = [base / "embeddings.safetensors", *sorted(condition.glob("*.safetensors"))]
+    packed, dense = (
+        load_model(base / "config.json", base / "fingerprint.json", shards, weights=weights)
+        for weights in ("packed", "dense")
+    )
+    layers = [each for each in packed.modules() if isinstance(each, CalderaLinear)]
+    assert {layer.way for layer in layers} == {way}
+    assert {each.dtype for each in packed.parameters()} == {torch.float32}
+    assert logits(packed).dtype == torch.float32
+    assert share(logits(packed), logits(dense)) < TOLERANCE[torch.bfloat16]
 
 
 def test_nothing_has_to_be_said_about_the_mode(conditions: Folders) -> None:
