@@ -45,18 +45,18 @@ def passages_of_file(
 
 
 def passages_of_dataset(
-    name: str, tokenizer: Any, *, sequences: int, length: int, seed: int
+    name: str, revision: str, tokenizer: Any, *, sequences: int, length: int, seed: int
 ) -> torch.Tensor:
     """Stream a hub data set's `text` column; returns int32 [sequences, length].
 
-    `name` is `{owner}/{name}` or `{owner}/{name}#{configuration}`, split `train`. Documents are
-    shuffled by `seed` within the stream's buffer. Raises GoodhartError without the `datasets`
-    library, without network, or when the data set ends early.
+    `name` is `{owner}/{name}` or `{owner}/{name}#{configuration}`, at the commit `revision`, split
+    `train`. Documents are shuffled by `seed` within the stream's buffer. Raises GoodhartError
+    without the `datasets` library, without network, or when the data set ends early.
     """
-    return _joined(_documents(name, seed), tokenizer, name, sequences, length)
+    return _joined(_documents(name, revision, seed), tokenizer, name, sequences, length)
 
 
-def _documents(name: str, seed: int) -> Iterator[str]:
+def _documents(name: str, revision: str, seed: int) -> Iterator[str]:
     try:
         load_dataset = importlib.import_module("datasets").load_dataset
     except ImportError as error:
@@ -66,13 +66,16 @@ def _documents(name: str, seed: int) -> Iterator[str]:
         ) from error
     repository, _, configuration = name.partition("#")
     try:
-        stream = load_dataset(repository, configuration or None, split="train", streaming=True)
+        stream = load_dataset(
+            repository, configuration or None, revision=revision, split="train", streaming=True
+        )
         for row in stream.shuffle(seed=seed, buffer_size=10_000):
             yield row["text"]
     except (OSError, ValueError, KeyError) as error:
         raise GoodhartError(
             f"calibration.source: data set hf:{name} cannot be streamed ({first_line(error)}); "
-            "check its name (a configuration goes after #), its `text` column and the network."
+            "check its name (a configuration goes after #), `revision`, its `text` column and the "
+            "network."
         ) from error
 
 

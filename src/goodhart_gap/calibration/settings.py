@@ -1,6 +1,6 @@
 """Settings of the calibration tokens and the Hessians made from them."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from goodhart_gap.settings import Settings
 
@@ -10,7 +10,11 @@ class CalibrationSettings(Settings):
 
     source: str = Field(default="self", pattern=r"^(self|(file|hf):.+)$")
     """`self` (conversations the model samples itself; needs the whole model in memory),
-    `file:{text file}` or `hf:{owner}/{name}#{configuration}` (the `text` column of a data set)."""
+    `file:{text file}` or `hf:{owner}/{name}#{configuration}` (the `text` column of a data set;
+    needs `revision`)."""
+
+    revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
+    """Commit of an `hf:` source; required there, so that a moved branch changes nothing."""
 
     # 28k train tokens in place of these 16k lower the held-out error of SmolLM2's widest layers
     # (down_proj, 4 bits, block 1) by 3 %, of all others by about 1 %, at 1.8 times the cost.
@@ -35,3 +39,13 @@ class CalibrationSettings(Settings):
     Set it to `false` for large models, whose Hessians outweigh their weights: they are then deleted
     once every condition is compressed, and accumulated again (as is every condition's compression)
     when one condition changes."""
+
+    @model_validator(mode="after")
+    def _pinned(self) -> "CalibrationSettings":
+        """A data set is pinned, and nothing else is."""
+        remote = self.source.startswith("hf:")
+        if remote and self.revision is None:
+            raise ValueError("an hf: source must be pinned; add `revision`")
+        if not remote and self.revision is not None:
+            raise ValueError("only an hf: source has a `revision`; delete it")
+        return self

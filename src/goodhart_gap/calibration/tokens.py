@@ -37,7 +37,8 @@ def make_tokens(
     if kind == "file":
         return passages_of_file(Path(place), tokenizer, **size)
     if kind == "hf":
-        return passages_of_dataset(place, tokenizer, **size)
+        assert settings.revision is not None
+        return passages_of_dataset(place, settings.revision, tokenizer, **size)
     model = assemble_model(config, base_weights(shards), device=device)
     return sample_conversations(model, conversation_prefix(tokenizer), **size)
 
@@ -57,12 +58,15 @@ def held_out_count(settings: CalibrationSettings) -> int:
 
 
 def write_tokens(tokens: torch.Tensor, settings: CalibrationSettings, path: Path) -> None:
-    """Write `train` and `held_out` (int32 [n, length]) with their source, seed and counts."""
+    """Write `train` and `held_out` (int32 [n, length]) with their source, seed and counts.
+
+    Of a text file only `file` is written: its path differs between machines, the text does not.
+    """
     train = settings.sequences - held_out_count(settings)
     parts = {"train": tokens[:train].contiguous(), "held_out": tokens[train:].contiguous()}
     metadata = {
         "format": "pt",
-        "source": settings.source,
+        "source": "file" if settings.source.startswith("file:") else settings.source,
         "seed": str(settings.seed),
         "train_tokens": str(parts["train"].numel()),
         "held_out_tokens": str(parts["held_out"].numel()),

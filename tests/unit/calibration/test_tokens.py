@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
@@ -17,6 +18,8 @@ from goodhart_gap.calibration.settings import CalibrationSettings
 from goodhart_gap.calibration.tokens import held_out_count, make_tokens, write_tokens
 from goodhart_gap.errors import GoodhartError
 from tests.unit.conftest import Folders
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
@@ -75,7 +78,7 @@ def serve_dataset(monkeypatch: pytest.MonkeyPatch, count: int) -> list[tuple[Any
     asked: list[tuple[Any, ...]] = []
 
     def load_dataset(*args: Any, **kwargs: Any) -> Stream:
-        asked.append((*args, kwargs["split"], kwargs["streaming"]))
+        asked.append((*args, kwargs["revision"], kwargs["split"], kwargs["streaming"]))
         return Stream(count)
 
     library = SimpleNamespace(load_dataset=load_dataset)
@@ -85,8 +88,10 @@ def serve_dataset(monkeypatch: pytest.MonkeyPatch, count: int) -> list[tuple[Any
 
 def test_a_data_set_is_streamed(monkeypatch: pytest.MonkeyPatch, tokenizer: Any) -> None:
     asked = serve_dataset(monkeypatch, count=100)
-    tokens = passages_of_dataset("allenai/c4#en", tokenizer, sequences=4, length=32, seed=0)
-    assert asked == [("allenai/c4", "en", "train", True)]
+    tokens = passages_of_dataset(
+        "allenai/c4#en", REVISION, tokenizer, sequences=4, length=32, seed=0
+    )
+    assert asked == [("allenai/c4", "en", REVISION, "train", True)]
     assert tokens.shape == (4, 32)
     assert tokenizer.decode(tokens[0]).startswith("Document 0 of the data set.<|im_end|>Document 1")
 
@@ -96,7 +101,28 @@ def test_a_data_set_that_ends_early_is_refused(
 ) -> None:
     serve_dataset(monkeypatch, count=2)
     with pytest.raises(GoodhartError, match=r"hf:a/b ends after \d+ tokens"):
-        passages_of_dataset("a/b", tokenizer, sequences=40, length=32, seed=0)
+        passages_of_dataset("a/b", REVISION, tokenizer, sequences=40, length=32, seed=0)
+
+
+def test_a_data_set_is_pinned_and_nothing_else() -> None:
+    assert CalibrationSettings(source="hf:a/b", revision=REVISION).revision == REVISION
+    with pytest.raises(ValidationError, match="must be pinned; add `revision`"):
+        CalibrationSettings(source="hf:a/b")
+    with pytest.raises(ValidationError, match="only an hf: source has a `revision`"):
+        CalibrationSettings(source="file:text.txt", revision=REVISION)
+    with pytest.raises(ValidationError, match="String should match pattern"):
+        CalibrationSettings(source="hf:a/b", revision="main")
+
+
+def test_the_pinned_revision_is_what_is_streamed(
+    monkeypatch: pytest.MonkeyPatch, tokenizer: Any
+) -> None:
+    asked = serve_dataset(monkeypatch, count=100)
+    settings = CalibrationSettings(
+        source="hf:a/b", revision=REVISION, sequences=4, sequence_length=32
+    )
+    assert make_tokens(settings, tokenizer, Path("config.json"), []).shape == (4, 32)
+    assert asked == [("a/b", None, REVISION, "train", True)]
 
 
 def test_without_the_library_the_remedy_is_named(
@@ -107,7 +133,7 @@ def test_without_the_library_the_remedy_is_named(
 
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(GoodhartError, match="pip install datasets"):
-        passages_of_dataset("a/b", tokenizer, sequences=1, length=2, seed=0)
+        passages_of_dataset("a/b", REVISION, tokenizer, sequences=1, length=2, seed=0)
 
 
 @pytest.mark.parametrize("source", ["self", "file:text.txt"])
@@ -126,8 +152,18 @@ def test_tokens_are_split_and_their_counts_recorded(
     assert torch.equal(torch.cat([parts["train"], parts["held_out"]]), tokens)
     with safe_open("tokens.safetensors", framework="pt") as file:
         metadata = file.metadata()
-    assert metadata["source"] == source
+    assert metadata["source"] == source.partition(":")[0]
     assert (metadata["train_tokens"], metadata["held_out_tokens"]) == ("512", "128")
+
+
+def test_where_a_text_lies_is_not_in_the_file(tmp_path: Path) -> None:
+    written = []
+    for place in ("here", "there"):
+        settings = CalibrationSettings(source=f"file:{tmp_path}/{place}.txt", sequences=4)
+        path = tmp_path / f"{place}.safetensors"
+        write_tokens(torch.arange(8, dtype=torch.int32).view(4, 2), settings, path)
+        written.append(path.read_bytes())
+    assert written[0] == written[1]
 
 
 def test_something_is_held_out_and_something_is_left() -> None:
