@@ -107,7 +107,8 @@ class Decoder:
         The model's own forward does it, with the last block handing over `hidden`, so what an
         architecture adds around its head (soft caps, scales) is there.
         """
-        outside = [*self.anatomy.norms, self.anatomy.embedding, self.anatomy.head]
+        # Not the embedding: hidden states are handed over, and a tied head reads its own copy.
+        outside = [*self.anatomy.norms, self.anatomy.head]
 
         def hand_over(index: int, ignored: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
             return hidden

@@ -80,6 +80,29 @@ def test_only_one_block_has_weights_at_a_time(checkpoints: Folders) -> None:
         assert in_memory() == set()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_head_is_loaded_without_the_embedding(
+    family: str, checkpoints: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of a large model takes gigabytes; a tied head is read once."""
+    folder = checkpoints(family)
+    decoder = Decoder(read_config(folder))
+    asked: list[str] = []
+    read = WeightFile.read
+
+    def noted(file: WeightFile, name: str) -> torch.Tensor:
+        asked.append(name)
+        return read(file, name)
+
+    with WeightFile(folder / "model.safetensors") as weights:
+        hidden = decoder.embed(TOKENS, weights)
+        monkeypatch.setattr(WeightFile, "read", noted)
+        decoder.logits(hidden, weights)
+    tied = decoder.model.config.tie_word_embeddings
+    head = "model.embed_tokens.weight" if tied else "lm_head.weight"
+    assert sorted(asked) == sorted([head, "model.norm.weight"])
+
+
 def test_weights_are_dropped_when_a_block_fails(checkpoints: Folders) -> None:
     folder = checkpoints("llama")
     decoder = Decoder(read_config(folder))
