@@ -106,7 +106,10 @@ class RemoteWeights:
             try:
                 if self._request(begin, end, received) and at_most:
                     break
-                continue
+                if len(received) > before:
+                    tries = 0
+                    continue
+                reason = "empty answer"
             except httpx2.HTTPStatusError as error:
                 status = error.response.status_code
                 if status not in (408, 425, 429) and status < 500:

@@ -44,6 +44,8 @@ class Hub(ThreadingHTTPServer):
         """Bytes of a range after which the connection is closed, once."""
         self.busy = 0
         """How many more range requests are answered 503."""
+        self.empty = 0
+        """How many more range requests are answered 206 without a byte."""
         self.tokens: set[str | None] = set()
 
 
@@ -105,9 +107,12 @@ class Handler(BaseHTTPRequestHandler):
             return
         first, last = self.headers["Range"].removeprefix("bytes=").split("-")
         part = content[int(first) : int(last) + 1]
+        end = int(first) + len(part) - 1
+        if self.server.empty:
+            self.server.empty -= 1
+            part = b""
         self.send_response(206)
         self.send_header("Content-Length", str(len(part)))
-        end = int(first) + len(part) - 1
         self.send_header("Content-Range", f"bytes {first}-{end}/{len(content)}")
         self.end_headers()
         if self.server.break_off_after is not None:
@@ -208,6 +213,18 @@ def test_a_server_that_stays_away_is_one_sentence(served: Hub, checkpoint: Path)
     served.busy = 1000
     with pytest.raises(GoodhartError, match=r"cannot be reached \(status 503\)"):
         source.read(list(block_tensors(checkpoint, 0)))
+
+
+def test_empty_answers_are_failed_tries(served: Hub, checkpoint: Path) -> None:
+    wanted = list(block_tensors(checkpoint, 0))
+    served.empty = 3
+    tensors = open_source(settings()).read(wanted)
+    expected = open_source(file_settings(checkpoint)).read(wanted)
+    assert all(torch.equal(tensors[name], expected[name]) for name in wanted)
+    served.empty = 100
+    with pytest.raises(GoodhartError, match=r"cannot be reached \(empty answer\)"):
+        open_source(settings()).read(wanted)
+    assert served.empty > 90
 
 
 def test_weights_in_the_cache_are_read_from_there(served: Hub, checkpoint: Path) -> None:
