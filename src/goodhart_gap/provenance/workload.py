@@ -177,8 +177,13 @@ def calibration_tokens(model: Mapping[str, Any]) -> int:
 
 
 def activation_bytes(sizes: ModelSizes, model: Mapping[str, Any]) -> int:
-    """Return the bytes of the calibration tokens' hidden states, in the dtype of the model."""
-    size = DTYPE_BYTES[model.get("dtype", "bfloat16")]
+    """Return the bytes of the calibration tokens' hidden states.
+
+    They are in the dtype of the model on GPUs, and at most in float32 elsewhere: a CPU may compute
+    in it (`goodhart_gap.models.number_format`).
+    """
+    dtype = model.get("dtype", "bfloat16") if model.get("gpus") else "float32"
+    size = DTYPE_BYTES[dtype]
     return calibration_tokens(model) * sizes.hidden * size
 
 

@@ -64,6 +64,15 @@ def test_no_job_but_sampling_the_baseline_needs_the_disk_of_a_checkpoint() -> No
     assert baseline.scratch_bytes == 80 * BLOCK + EMBEDDINGS
 
 
+def test_activations_are_float32_without_gpus() -> None:
+    shard = {"model": "big", "shard": "blocks002-003"}
+    on_gpus, on_cpu = (
+        need("accumulate_passing_hessians", config(gpus=gpus), **shard) for gpus in (True, False)
+    )
+    # Those before and those after the shard, 2 bytes a number more.
+    assert on_cpu.scratch_bytes - on_gpus.scratch_bytes == 2 * 2 * 128 * 2048 * 8192
+
+
 def test_protected_blocks_keep_their_bytes() -> None:
     def scratch(condition: str, shard: str) -> float:
         return need("compress_shard", model="big", condition=condition, shard=shard).scratch_bytes
