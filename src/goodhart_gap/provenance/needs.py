@@ -2,8 +2,8 @@
 
 Symbols as in `goodhart_gap.provenance.workload`. With w the bytes of a block's weights, H = 8
 (2 h^2 + q^2 + i^2) those of its Hessians (float32, train and held-out), b the blocks of the shard
-and a the bytes of the calibration tokens' activations, in the dtype of the model on GPUs, in float32
-without:
+and a the bytes of the calibration tokens' activations (in the dtype of the model on GPUs, in float32
+elsewhere):
 
     job                    main memory                    scratch disk
     fetch_shard            2 b w                          b w
@@ -30,10 +30,13 @@ from goodhart_gap.provenance.workload import (
     block_range_of,
     block_weights,
     blocks_of,
+    calibration_of,
     compressed_bytes,
     embedding_weights,
     matrices,
     model_weights,
+    profiled_tokens,
+    sampling_of,
     work_of,
 )
 
@@ -168,9 +171,9 @@ def _sample(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
     stored = _stored_bytes(sizes, about, condition, job) + _shard_bytes(sizes, about, 0)
     largest = _shard_bytes(sizes, about, min(about.get("blocks_per_shard", 4), blocks))
     experiment = job.config["experiments"].get(job.wildcards.get("experiment", ""), {})
-    sampling = experiment.get("sampling", {})
-    tokens = job.settings.prompt_tokens + sampling.get("max_new_tokens", 256)
-    cache = sampling.get("batch_size", 256) * tokens * 2 * blocks * sizes.keys * 2
+    sampling = sampling_of(experiment)
+    tokens = job.settings.prompt_tokens + sampling.max_new_tokens
+    cache = sampling.batch_size * tokens * 2 * blocks * sizes.keys * 2
     return 2 * largest, stored, weights + cache
 
 
@@ -211,7 +214,7 @@ def _diverge(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
     """Two models side by side, without caches."""
     memory, stored, _ = _sample(sizes, about, job)
     weights = _weight_bytes(model_weights(sizes, dict(about)), about)
-    logits = 8.0 * sizes.vocabulary * about.get("calibration", {}).get("sequence_length", 192)
+    logits = 8.0 * sizes.vocabulary * calibration_of(about).sequence_length
     return memory, stored + weights, 2 * weights + 2 * logits
 
 
@@ -219,17 +222,13 @@ def _profile(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
     """The base, one compressed block, hidden states of every block and log probabilities."""
     memory, stored, _ = _sample(sizes, about, job)
     weights = _weight_bytes(model_weights(sizes, dict(about)), about)
-    length = about.get("calibration", {}).get("sequence_length", 192)
-    tokens = length * about.get("profile", {}).get("sequences", 4)
-    kept = tokens * (4.0 * sizes.vocabulary + 4.0 * sizes.hidden * about["blocks"])
+    kept = profiled_tokens(about) * (4.0 * sizes.vocabulary + 4.0 * sizes.hidden * about["blocks"])
     table = 4.0 * sizes.vocabulary * sizes.hidden
     return memory, stored + weights, weights + _shard_bytes(sizes, about, 1) + kept + table
 
 
-def _calibrate(
-    sizes: ModelSizes, about: Mapping[str, Any], job: _Job
-) -> tuple[float, float, float]:
-    if about.get("calibration", {}).get("source", "self") != "self":
+def _calibrate(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    if calibration_of(about).source != "self":
         return 0, 0, 0
     weights = _weight_bytes(model_weights(sizes, dict(about)), about)
     largest = _shard_bytes(sizes, about, min(about.get("blocks_per_shard", 4), about["blocks"]))

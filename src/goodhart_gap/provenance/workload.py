@@ -14,11 +14,18 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from goodhart_gap.calibration.settings import CalibrationSettings
+from goodhart_gap.compression.accounting import stored_bytes
+from goodhart_gap.compression.matrix_settings import MatrixSettings
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.evaluation.sampling_settings import SamplingSettings
 from goodhart_gap.provenance.graph import Graph, GraphJob
 from goodhart_gap.provenance.settings import ModelSizes, PlanSettings
+from goodhart_gap.runtime.settings import ProfileSettings
 
 DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 _SHARD = re.compile(r"blocks(\d+)-(\d+)")
@@ -127,15 +134,10 @@ def embedding_weights(sizes: ModelSizes) -> int:
     return sizes.vocabulary * sizes.hidden * (1 if sizes.tied else 2)
 
 
-def packed_bytes(sizes: ModelSizes, how: dict[str, Any]) -> float:
+def packed_bytes(sizes: ModelSizes, how: dict[str, Any]) -> int:
     """Return the bytes of a block's matrices compressed as `how` (a `compress` section) says."""
-    bits, group, rank = how.get("bits", 4), how.get("group_size", 64), how.get("rank", 16)
-    factor_bits = how.get("factor_bits", 4)
-    # A scale and a zero of 16 bits a group.
-    return sum(
-        rows * columns * (bits + 32 / group) / 8 + rank * (rows + columns) * factor_bits / 8
-        for rows, columns in matrices(sizes)
-    )
+    settings = MatrixSettings.model_validate(how)
+    return sum(stored_bytes(shape, settings) for shape in matrices(sizes))
 
 
 def compressed_bytes(
@@ -144,14 +146,15 @@ def compressed_bytes(
     """Return the bytes of these blocks under a condition; protected blocks stay as they are."""
     how, protect = condition.get("compress"), condition.get("protect") or {}
     whole = block_weights(sizes) * DTYPE_BYTES[model.get("dtype", "bfloat16")]
-    if not how:
+    if how is None:
         return float(whole * len(blocks))
+    packed = packed_bytes(sizes, how)
     last = model["blocks"] - protect.get("last", 0)
     kept = [
         block < protect.get("first", 0) or block >= last or block in protect.get("blocks", ())
         for block in blocks
     ]
-    return sum(whole if each else packed_bytes(sizes, how) for each in kept)
+    return float(sum(whole if each else packed for each in kept))
 
 
 def block_range_of(shard: str) -> range:
@@ -170,10 +173,46 @@ def model_weights(sizes: ModelSizes, model: dict[str, Any]) -> int:
     return model["blocks"] * block_weights(sizes) + embedding_weights(sizes)
 
 
+def calibration_of(model: Mapping[str, Any]) -> CalibrationSettings:
+    """Return how a model of the config is calibrated."""
+    return CalibrationSettings.model_validate(model.get("calibration") or {})
+
+
 def calibration_tokens(model: Mapping[str, Any]) -> int:
     """Return the number of calibration tokens."""
-    calibration = model.get("calibration", {})
-    return int(calibration.get("sequences", 96) * calibration.get("sequence_length", 192))
+    calibration = calibration_of(model)
+    return calibration.sequences * calibration.sequence_length
+
+
+def profiled_tokens(model: Mapping[str, Any]) -> int:
+    """Return the number of tokens on which the blocks of a model are profiled."""
+    profile = ProfileSettings.model_validate(model.get("profile") or {})
+    return profile.sequences * calibration_of(model).sequence_length
+
+
+def sampling_of(experiment: Mapping[str, Any]) -> SamplingSettings:
+    """Return how an experiment of the config draws its responses."""
+    return SamplingSettings.model_validate(experiment.get("sampling") or {})
+
+
+def task_count(tasks: str) -> int:
+    """Return the number of tasks of a set given by name or by path.
+
+    Raises GoodhartError for a file that is not there or not a task set.
+    """
+    from goodhart_gap.config.load import task_file
+
+    return _tasks_in(task_file(tasks).resolve())
+
+
+@cache
+def _tasks_in(path: Path) -> int:
+    """Count once: generating a set takes longer than all that is asked about a job."""
+    from goodhart_gap.evaluation.task_sets import read_task_set
+
+    if not path.is_file():
+        raise GoodhartError(f"{path}: there is no such task set; correct `tasks`.")
+    return len(read_task_set(path))
 
 
 def activation_bytes(sizes: ModelSizes, model: Mapping[str, Any]) -> int:
@@ -204,12 +243,12 @@ def _fetch_shard(
 def _calibration_tokens(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
-    if model.get("calibration", {}).get("source", "self") != "self":
+    calibration = calibration_of(model)
+    if calibration.source != "self":
         return Work(settings.model_start_s, output_bytes=4 * calibration_tokens(model))
-    calibration = model.get("calibration", {})
     weights = model_weights(sizes, model)
-    steps = calibration.get("sequence_length", 256)
-    batches = -(-calibration.get("sequences", 128) // settings.batch)
+    steps = calibration.sequence_length
+    batches = -(-calibration.sequences // settings.batch)
     return Work(
         settings.model_start_s,
         flops=2.0 * weights * calibration_tokens(model),
@@ -239,9 +278,9 @@ def _compress_shard(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
     condition = config["conditions"].get(job.wildcards["condition"]) or {}
-    how = condition.get("compress") or {}
-    rank = how.get("rank", 16)
-    iterations = how.get("iterations", 2)
+    how = MatrixSettings.model_validate(condition.get("compress") or {})
+    rank = how.rank if how.factored else 0
+    iterations = how.iterations if rank else 1
     flops = 0.0
     for rows, columns in matrices(sizes):
         flops += columns**3 / 3 + iterations * (
@@ -262,8 +301,8 @@ def _sample_responses(
 ) -> Work:
     experiment = config["experiments"][job.wildcards["experiment"]]
     runs = int(job.wildcards["last"]) - int(job.wildcards["first"]) + 1
-    responses = 2 * runs * _task_count(experiment["tasks"])
-    steps = experiment.get("sampling", {}).get("max_new_tokens", 256)
+    responses = 2 * runs * task_count(experiment["tasks"])
+    steps = sampling_of(experiment).max_new_tokens
     weights = model_weights(sizes, model)
     return Work(
         settings.model_start_s,
@@ -272,12 +311,6 @@ def _sample_responses(
         disk_bytes=2.0 * weights,
         output_bytes=responses * steps * 5.0,
     )
-
-
-def _task_count(tasks: str) -> int:
-    """Return the number of tasks of a set, by the number at the end of its name, else 20."""
-    match = re.search(r"(\d+)$", Path(tasks).stem)
-    return int(match[1]) if match else 20
 
 
 def _measure_divergence(
@@ -297,11 +330,7 @@ def _profile_blocks(
 ) -> Work:
     # For every block, all blocks after it, and the head.
     weights, blocks = model_weights(sizes, model), model["blocks"]
-    tokens = (
-        model.get("profile", {}).get("sequences", 4)
-        * calibration_tokens(model)
-        / max(1, model.get("calibration", {}).get("sequences", 96))
-    )
+    tokens = profiled_tokens(model)
     return Work(
         settings.model_start_s,
         flops=2 * weights * tokens * blocks / 2,

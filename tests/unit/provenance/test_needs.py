@@ -1,11 +1,24 @@
 """What jobs ask for, from sizes alone."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from goodhart_gap.compression.accounting import stored_bytes
+from goodhart_gap.compression.matrix_settings import MatrixSettings
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.evaluation.templates.all import TEMPLATES
 from goodhart_gap.provenance.needs import Need, hessian_bytes, need_of
 from goodhart_gap.provenance.settings import MachineRates, ModelSizes, PlanSettings
+from goodhart_gap.provenance.workload import (
+    compressed_bytes,
+    matrices,
+    packed_bytes,
+    task_count,
+)
 
 RATES = PlanSettings(
     cpu_core=MachineRates(flops_per_s=2e10, memory_bytes_per_s=8e9, dollars_per_hour=0.04),
@@ -24,7 +37,7 @@ EMBEDDINGS = 2 * 2 * 152064 * 8192
 
 def config(**changes: Any) -> dict[str, Any]:
     model = {"source": "hf:o/n", "blocks": 80, "blocks_per_shard": 2, "gpus": True, "sizes": SIZES}
-    model["calibration"] = {"source": "hf:c4", "sequences": 128, "sequence_length": 2048}
+    model["calibration"] = {"source": "file:c4.txt", "sequences": 128, "sequence_length": 2048}
     compress = {"bits": 4, "group_size": 64, "rank": 64}
     return {
         "models": {"big": model | changes},
@@ -79,7 +92,58 @@ def test_protected_blocks_keep_their_bytes() -> None:
 
     assert scratch("selective", "blocks000-001") == scratch("uniform", "blocks000-001")
     more = scratch("selective", "blocks070-071") - scratch("uniform", "blocks070-071")
-    assert more == pytest.approx(2 * BLOCK * (1 - 4.5 / 16), rel=0.01)
+    # 4 bits, a scale of 16 and a zero of 4 bits for 64 weights, and the factors.
+    factors = 0.5 * 64 * sum(map(sum, matrices(ModelSizes.model_validate(SIZES))))
+    assert more == pytest.approx(2 * (BLOCK * (1 - (4 + 20 / 64) / 16) - factors), rel=0.001)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"method": "gptq", "bits": 3},
+        {"symmetric": True, "group_size": 128, "factor_bits": 16},
+        {"codebook": "e8", "hadamard": True, "bits": 2, "rank": 64},
+        {"codebook": "trellis", "hadamard": True, "bits": 4, "rank": 0},
+    ],
+)
+def test_packed_bytes_are_those_of_the_format(how: dict[str, Any]) -> None:
+    sizes = ModelSizes.model_validate(SIZES)
+    settings = MatrixSettings.model_validate(how)
+    expected = sum(stored_bytes(shape, settings) for shape in matrices(sizes))
+    assert packed_bytes(sizes, how) == expected
+    model = {"blocks": 80}
+    assert compressed_bytes(sizes, model, {"compress": how}, range(3)) == 3 * expected
+    assert compressed_bytes(sizes, model, {}, range(3)) == 3 * BLOCK
+
+
+def test_time_to_sample_counts_the_tasks_of_the_set(tmp_path: Path) -> None:
+    """Not what the name of the file says."""
+    own = tmp_path / "my-500.yaml"
+    own.write_text("description: d\ngenerate: {templates: all, variants: 1}\n")
+    assert task_count("extended") == 105
+    assert task_count("original-20") == 20
+    assert task_count(str(own)) == len(TEMPLATES) < 500
+    with pytest.raises(GoodhartError, match=r"absent\.yaml: there is no such task set"):
+        task_count(str(tmp_path / "absent.yaml"))
+    # On one core a run of the 72B takes far longer than the shortest limit.
+    wildcards = {"experiment": "e", "condition": "baseline", "first": "0", "last": "24"}
+    few, many = config(gpus=False), config(gpus=False)
+    many["experiments"]["e"]["tasks"] = "extended"
+    minutes = [need("sample_responses", about, **wildcards).minutes for about in (few, many)]
+    assert minutes[1] == pytest.approx(105 / 20 * minutes[0], rel=0.1)
+
+
+def test_needs_and_plans_are_made_without_torch() -> None:
+    code = (
+        "import sys\nimport goodhart_gap.provenance.plan\n"
+        "from goodhart_gap.provenance.workload import task_count\ntask_count('extended')\n"
+        "sys.exit(','.join({'torch', 'transformers', 'pandas'} & set(sys.modules)) or 0)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
 
 
 def test_gpus_follow_from_what_one_holds() -> None:

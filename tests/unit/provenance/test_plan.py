@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from goodhart_gap.calibration.settings import CalibrationSettings
 from goodhart_gap.cli import main
+from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.provenance.chain import Chain, read_chain
 from goodhart_gap.provenance.graph import Graph, GraphJob, GraphOutput
 from goodhart_gap.provenance.plan import make_plan, plan_text, read_plan_settings
 from goodhart_gap.provenance.settings import MachineRates, ModelSizes, PlanSettings
+from goodhart_gap.provenance.workload import Workload
 
 SETTINGS = PlanSettings(
     job_start_s=2,
@@ -92,6 +95,30 @@ def test_work_grows_with_blocks_rank_and_runs():
     weights = 2 * (80 * 877658112 + 2 * 152064 * 8192)
     reading = weights / SETTINGS.disk_bytes_per_s
     assert many - reading == pytest.approx(4.6 * (few - reading), rel=0.1)
+
+
+def test_what_is_not_said_has_the_defaults_of_the_settings():
+    def work(condition: dict, rule: str, **wildcards: str):
+        config = CONFIG | {"conditions": {"c": condition}}
+        graph = Graph(jobs=[], config=config)
+        job_ = job(1, rule, wildcards={"model": "big", "condition": "c"} | wildcards)
+        return Workload(graph, SETTINGS, Path("results")).work(job_)
+
+    whole = MatrixSettings().model_dump(mode="json")
+    shard = {"shard": "blocks000-000"}
+    assert work({"compress": {}}, "compress_shard", **shard) == work(
+        {"compress": whole}, "compress_shard", **shard
+    )
+    once, twice = (
+        work({"compress": {"iterations": count}}, "compress_shard", **shard).flops
+        for count in (1, 2)
+    )
+    assert work({"compress": {}}, "compress_shard", **shard).flops == once < twice
+    found = work({}, "calibration_tokens")
+    default = CalibrationSettings()
+    weights = 80 * 877658112 + 2 * 152064 * 8192
+    assert found.flops == 2.0 * weights * default.sequences * default.sequence_length
+    assert found.memory_bytes == 2.0 * weights * default.sequence_length * 3  # batches of 32
 
 
 def test_bytes_to_and_from_storage_are_summed_and_paid():
