@@ -6,6 +6,7 @@ import shutil
 from goodhart_gap.compression.allocation import read_allocation
 from goodhart_gap.compression.assemble import (
     assemble,
+    tensor_bytes,
     write_config,
     write_fidelity,
     write_index,
@@ -39,7 +40,7 @@ def main(args: argparse.Namespace) -> None:
         read_allocation(args.allocation),
         args.settings.minimum_correlation,
     )
-    total_bytes = sum(path.stat().st_size for path in [*args.shards, args.embeddings])
+    total_bytes = sum(tensor_bytes(path) for path in [*args.shards, args.embeddings])
     write_index(args.index, checkpoint, total_bytes)
     write_config(args.config, args.base_config, checkpoint, args.condition, base["fingerprint"])
     write_fidelity(args.fidelity, checkpoint.rows)

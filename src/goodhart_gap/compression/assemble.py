@@ -57,7 +57,7 @@ class Checkpoint:
     """Bits for each parameter of the blocks' linear layers, protected ones included."""
 
     model_bits: float
-    """Bits for each parameter of everything, embeddings included."""
+    """Bits of all tensors for each parameter of everything, embeddings included."""
 
 
 def assemble(
@@ -79,13 +79,13 @@ def assemble(
     weight_map = {
         name: os.path.relpath(embeddings, folder) for name in read_header(embeddings).tensors
     }
-    total_bytes, total_parameters = embeddings.stat().st_size, parameters_of(base, "embeddings")
+    total_bytes, total_parameters = tensor_bytes(embeddings), parameters_of(base, "embeddings")
     for path in shards:
         shard, found = checked_rows(path, base, shapes, allocation)
         rows += found
         names = list(base["shards"][shard]["tensors"])
         weight_map.update(dict.fromkeys(names, os.path.relpath(path, folder)))
-        total_bytes += path.stat().st_size
+        total_bytes += tensor_bytes(path)
         total_parameters += parameters_of(base, shard)
     _check_complete(rows, allocation)
     check_floor(rows, minimum_correlation)
@@ -97,6 +97,11 @@ def assemble(
         linear_bits=8 * linear_bytes / linear_parameters,
         model_bits=8 * total_bytes / total_parameters,
     )
+
+
+def tensor_bytes(path: Path) -> int:
+    """Bytes of the tensors of a file, without its header."""
+    return path.stat().st_size - read_header(path).start
 
 
 def shapes_of(base: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
@@ -249,7 +254,7 @@ def _check_bytes(path: Path, header: Header, rows: Sequence[Mapping[str, Any]]) 
         if not any(name.startswith(f"{module}.") for module in modules) or name.endswith(".bias")
     )
     counted = sum(row["bytes"] for row in rows) + other
-    on_disk = path.stat().st_size - header.start
+    on_disk = tensor_bytes(path)
     if abs(counted - on_disk) > ACCOUNTING_TOLERANCE * on_disk:
         raise GoodhartError(
             f"{path}: {on_disk} bytes of tensors on disk, but the settings account for {counted}; "

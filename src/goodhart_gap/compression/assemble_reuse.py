@@ -12,6 +12,7 @@ from goodhart_gap.compression.assemble import (
     parameters_of,
     plain_row,
     shapes_of,
+    tensor_bytes,
 )
 from goodhart_gap.compression.reuse import BASE, by_origin, needed
 from goodhart_gap.compression.settings import MatrixSettings
@@ -47,7 +48,7 @@ def assemble_reused(
         else:
             _, rows = checked_rows(path, base, shapes, allocations[origin])
             known[path] = {row["module"]: row for row in rows}
-    rows, total_bytes = [], embeddings.stat().st_size
+    rows, total_bytes = [], tensor_bytes(embeddings)
     weight_map = dict.fromkeys(read_header(embeddings).tensors, os.path.relpath(embeddings, folder))
     for shard, record in base["shards"].items():
         if shard == EMBEDDINGS:

@@ -2,8 +2,8 @@
 
 Symbols as in `goodhart_gap.provenance.workload`. With w the bytes of a block's weights, H = 8
 (2 h^2 + q^2 + i^2) those of its Hessians (float32, train and held-out), b the blocks of the shard
-and a the bytes of the calibration tokens' activations (in the dtype of the model on GPUs, in float32
-elsewhere):
+and a the bytes of the calibration tokens' activations (in the dtype of the model on GPUs, else in
+float32):
 
     job                    main memory                    scratch disk
     fetch_shard            2 b w                          b w

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from goodhart_gap.compression.allocation import allocate, module_shapes
-from goodhart_gap.compression.assemble import write_index
+from goodhart_gap.compression.assemble import assemble, parameters_of, write_index
 from goodhart_gap.compression.assemble_reuse import assemble_reused
 from goodhart_gap.compression.format import read_shard
 from goodhart_gap.compression.reuse import allocate_reuse, shards_of_origins
@@ -191,15 +191,32 @@ def test_bytes_are_counted_of_what_is_taken(house: House) -> None:
     weights = sum(
         value.nbytes for path in house.base.glob("*.safetensors") for _, value in read_shard(path)
     )
-    header = (house.base / "embeddings.safetensors").stat().st_size - sum(
-        value.nbytes for _, value in read_shard(house.base / "embeddings.safetensors")
-    )
-    assert whole_bytes == weights + header
+    assert whole_bytes == weights
+    parameters = sum(parameters_of(house.known, shard) for shard in house.known["shards"])
+    assert whole.model_bits == 8 * weights / parameters == 32
     half, half_bytes = house.assemble(condition(reuse="eight", protect={"first": 1}))
     # 8 bits, and a scale and a zero point of 24 bits for every 16 weights.
     assert half.linear_bits == pytest.approx((32 + 8 + 24 / 16) / 2)
     saved = sum(a["bytes"] - b["bytes"] for a, b in zip(whole.rows, half.rows, strict=True))
     assert whole_bytes - half_bytes == saved
+
+
+def test_a_condition_of_one_other_counts_as_that_one(house: House) -> None:
+    reused, _ = house.assemble(condition(reuse="eight"))
+    allocation = {
+        module: MatrixSettings.model_validate(entry["settings"])
+        for module, entry in house.allocations["eight"]["modules"].items()
+    }
+    itself = assemble(
+        sorted((house.folder / "eight").glob("blocks*.safetensors")),
+        house.base / "embeddings.safetensors",
+        house.folder / "eight",
+        house.known,
+        allocation,
+        0.9,
+    )
+    assert reused.linear_bits == itself.linear_bits
+    assert reused.model_bits == itself.model_bits
 
 
 def test_the_checks_of_a_compressed_condition_hold(house: House) -> None:

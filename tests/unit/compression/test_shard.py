@@ -179,8 +179,8 @@ def test_assembled_checkpoint(house: House, tmp_path: Path) -> None:
             assert 4 < row["bits_per_parameter"] < 9
             assert row["correlation"] > 0.95
     assert 8 < checkpoint.linear_bits < 12.5
-    on_disk = sum(path.stat().st_size for path in house.condition.glob("*.safetensors"))
-    on_disk += (house.base / "embeddings.safetensors").stat().st_size
+    files = [*house.condition.glob("*.safetensors"), house.base / "embeddings.safetensors"]
+    on_disk = sum(tensor.nbytes for path in files for tensor in load_file(path).values())
     parameters = sum(tensor.numel() for tensor in names.values())
     assert checkpoint.model_bits == pytest.approx(8 * on_disk / parameters)
     write_fidelity(tmp_path / "fidelity.csv", checkpoint.rows)
