@@ -21,8 +21,10 @@ rule measure_sensitivity:
         "../environment.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory_of("measure_sensitivity", small_mb=4000),
+        runtime=minutes_of("measure_sensitivity", small=120),
+        disk_mb=disk_of("measure_sensitivity"),
+        gpu=gpus_of("measure_sensitivity"),
     params:
         limit=sensitivity_tokens,
         code=code_digest("measure_sensitivity"),

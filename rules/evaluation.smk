@@ -110,8 +110,10 @@ rule judge_responses:
         "../environment.yaml"
     threads: judge_threads
     resources:
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=memory_of("judge_responses", small_mb=6000),
+        runtime=minutes_of("judge_responses", small=240),
+        disk_mb=disk_of("judge_responses"),
+        gpu=gpus_of("judge_responses"),
     params:
         model=judge_flags,
         judge=judge_settings,

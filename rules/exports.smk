@@ -29,8 +29,9 @@ rule export_dense:
         "../environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory_of("export_dense", small_mb=4000),
+        runtime=minutes_of("export_dense", small=120),
+        disk_mb=disk_of("export_dense"),
     params:
         code=code_digest("export_dense"),
     message:
@@ -69,8 +70,9 @@ rule export_compressed_tensors:
         "../environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory_of("export_compressed_tensors", small_mb=4000),
+        runtime=minutes_of("export_compressed_tensors", small=120),
+        disk_mb=disk_of("export_compressed_tensors"),
     params:
         code=code_digest("export_compressed_tensors"),
     message:
@@ -104,8 +106,9 @@ rule export_gguf:
         "../environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory_of("export_gguf", small_mb=4000),
+        runtime=minutes_of("export_gguf", small=120),
+        disk_mb=disk_of("export_gguf"),
     params:
         code=code_digest("export_gguf"),
     message:
@@ -138,8 +141,9 @@ rule export_caldera:
         "../environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=memory_of("export_caldera", small_mb=2000),
+        runtime=minutes_of("export_caldera", small=120),
+        disk_mb=disk_of("export_caldera"),
     params:
         code=code_digest("export_caldera"),
     message:
@@ -171,8 +175,9 @@ rule check_export:
         "../environment.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory_of("check_export", small_mb=8000),
+        runtime=minutes_of("check_export", small=60),
+        disk_mb=disk_of("check_export"),
     params:
         code=code_digest("check_export"),
     message:

@@ -38,8 +38,8 @@ class ModelConfig(ModelSettings):
     the model's output: as many whole sequences as fit, at least one."""
 
     gpus: bool = False
-    """Run forward passes (self-calibration, Hessians, sampling) on GPUs: their jobs then ask for as
-    many as the model needs. Needs `sizes`."""
+    """Run forward passes (self-calibration, Hessians, sampling, judging, sensitivity) on GPUs:
+    their jobs then ask for as many as the model needs. Needs `sizes`."""
 
 
 class Design(Settings):

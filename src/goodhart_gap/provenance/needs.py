@@ -10,6 +10,10 @@ float32):
     accumulate_hessians    w + H + 2 a                    b (w + H) + 2 a
     compress_shard         12 x widest Hessian + packed   b (w + H) + packed
     sample_responses       largest shard x 2              all shards
+    judge_responses        the same of the judge          the judge
+    measure_sensitivity    block in float32               base and every choice
+    exports                shard + 3 x widest in float32  stored + written
+    check_export           that + 2 models in float32     stored + written
 
 Main memory comes on top of an interpreter with its libraries (`START_BYTES`). A forward pass needs
 its weights (of one block for Hessians, of the whole model for sampling) on GPUs, with room for
@@ -22,23 +26,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from goodhart_gap.compression.reuse import BASE
 from goodhart_gap.provenance.graph import GraphJob
 from goodhart_gap.provenance.settings import ModelSizes, PlanSettings
-from goodhart_gap.provenance.workload import (
+from goodhart_gap.provenance.sizes import (
+    CHECKED_LENGTH,
+    CHECKED_SEQUENCES,
     DTYPE_BYTES,
     activation_bytes,
     block_range_of,
     block_weights,
     blocks_of,
+    budget_choices,
     calibration_of,
     compressed_bytes,
     embedding_weights,
+    judge_of,
     matrices,
+    model_of,
     model_weights,
     profiled_tokens,
     sampling_of,
-    work_of,
+    sensitivity_tokens,
 )
+from goodhart_gap.provenance.workload import work_of
 
 START_BYTES = 1.5e9
 """Python with torch and transformers."""
@@ -54,11 +65,12 @@ PATIENCE = 4
 
 SHORTEST_MINUTES = 30
 
-_BASE = "base"
-"""Where a condition that reuses others takes what is not compressed."""
-
 COMPRESS_THREADS = 16
 """Threads of a compress job of a large model: its matrices are products of thousands of columns."""
+_EXPORTS = ("export_dense", "export_gguf", "export_compressed_tensors", "export_caldera")
+
+_THREADS = {"compress_shard": COMPRESS_THREADS, "check_export": 2} | dict.fromkeys(_EXPORTS, 1)
+"""Where they are not 8."""
 
 
 Amounts = tuple[float, float, float]
@@ -83,7 +95,7 @@ def need_of(
     rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any], settings: PlanSettings
 ) -> Need | None:
     """Return what a job of `rule` needs; None for a small rule, or a model without stated sizes."""
-    model = model_name(wildcards, config)
+    model = model_of(rule, wildcards, config)
     stated = config["models"].get(model, {}).get("sizes") if model else None
     measure = _NEEDS.get(rule)
     if measure is None or not stated or model is None:
@@ -92,7 +104,7 @@ def need_of(
     memory, scratch, gpu_bytes = measure(sizes, about, _Job(wildcards, config, settings))
     room = settings.gpu_memory_bytes * SHARE_OF_GPU
     gpus = max(1, math.ceil(gpu_bytes / room)) if gpu_bytes and about.get("gpus") else 0
-    threads = COMPRESS_THREADS if rule == "compress_shard" else 8
+    threads = _THREADS.get(rule, 8)
     job = GraphJob.model_construct(rule=rule, wildcards=dict(wildcards))
     work = work_of(job, sizes, about, config, settings)
     seconds = work.seconds(settings, gpus=gpus, cores=threads)
@@ -103,14 +115,6 @@ def need_of(
         gpu_bytes=gpu_bytes if gpus else 0,
         minutes=max(SHORTEST_MINUTES, math.ceil(PATIENCE * seconds / 60)),
     )
-
-
-def model_name(wildcards: Mapping[str, str], config: Mapping[str, Any]) -> str | None:
-    """Return the name of the model that a job with `wildcards` works on, None for none."""
-    if "model" in wildcards:
-        return wildcards["model"]
-    experiment = config.get("experiments", {}).get(wildcards.get("experiment", ""), {})
-    return experiment.get("model")
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ def _stored_bytes(
         return compressed_bytes(sizes, dict(about), dict(condition), range(blocks))
     chosen = {reuse: "rest"} if isinstance(reuse, str) else reuse
     named = {block: name for name, of in chosen.items() if of != "rest" for block in of}
-    rest = next((name for name, of in chosen.items() if of == "rest"), _BASE)
+    rest = next((name for name, of in chosen.items() if of == "rest"), BASE)
     protect = condition.get("protect") or {}
     kept = {
         *range(protect.get("first", 0)),
@@ -196,14 +200,14 @@ def _stored_bytes(
     }
     step = about.get("blocks_per_shard", 4)
     files = {
-        (_BASE if block in kept else named.get(block, rest), block // step)
+        (BASE if block in kept else named.get(block, rest), block // step)
         for block in range(blocks)
     }
     return sum(
         compressed_bytes(
             sizes,
             dict(about),
-            job.config["conditions"].get(name, {}) if name != _BASE else {},
+            job.config["conditions"].get(name, {}) if name != BASE else {},
             range(shard * step, min((shard + 1) * step, blocks)),
         )
         for name, shard in files
@@ -225,6 +229,54 @@ def _profile(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
     kept = profiled_tokens(about) * (4.0 * sizes.vocabulary + 4.0 * sizes.hidden * about["blocks"])
     table = 4.0 * sizes.vocabulary * sizes.hidden
     return memory, stored + weights, weights + _shard_bytes(sizes, about, 1) + kept + table
+
+
+def _sensitivity(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    """Two blocks, embedding and head in float32, and the hidden states of every variant."""
+    blocks, tokens = about["blocks"], sensitivity_tokens(about)
+    choices = budget_choices(job.wildcards["model"], job.config)
+    weights = 4.0 * (2 * block_weights(sizes) + embedding_weights(sizes))
+    hidden = 4.0 * tokens * sizes.hidden * (1 + len(choices) * blocks)
+    # Logits, log probabilities and what is made of them, of variants side by side.
+    at_once = max(1024, calibration_of(about).sequence_length)
+    held = weights + hidden + 5 * 4.0 * at_once * sizes.vocabulary + _room(sizes, tokens)
+    stored = _weight_bytes(model_weights(sizes, dict(about)), about) + sum(
+        compressed_bytes(sizes, about, job.config["conditions"][name], range(blocks))
+        for name in choices
+    )
+    # In float32 anyway, so a CPU needs no more than a GPU.
+    return (4.0 * block_weights(sizes), stored, held) if about.get("gpus") else (held, stored, 0)
+
+
+def _judge(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    """An uncompressed model that reads explanations and answers each with a verdict."""
+    experiment = job.config["experiments"][job.wildcards["experiment"]]
+    judge = judge_of(experiment).sampling
+    weights = _weight_bytes(model_weights(sizes, dict(about)), about)
+    read = job.settings.prompt_tokens + sampling_of(experiment).max_new_tokens
+    tokens = read + judge.max_new_tokens
+    cache = judge.batch_size * tokens * 2 * about["blocks"] * sizes.keys * 2
+    largest = _shard_bytes(sizes, about, min(about.get("blocks_per_shard", 4), about["blocks"]))
+    return 2 * largest, weights, weights + cache
+
+
+def _export(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    """One weight at a time, of a shard that is mapped; what is written is at most the base."""
+    condition = job.config["conditions"].get(job.wildcards["condition"]) or {}
+    shards = (min(about.get("blocks_per_shard", 4), about["blocks"]), 0)
+    largest = max(_shard_bytes(sizes, about, blocks) for blocks in shards)
+    widest = max(sizes.vocabulary * sizes.hidden, *(m * n for m, n in matrices(sizes)))
+    stored = _stored_bytes(sizes, about, condition, job) + _shard_bytes(sizes, about, 0)
+    written = _weight_bytes(model_weights(sizes, dict(about)), about)
+    return largest + 3 * 4.0 * widest, stored + written, 0
+
+
+def _check_export(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    """Our model and theirs, both in float32 and on the CPU, and their logits."""
+    memory, disk, _ = _export(sizes, about, job)
+    weights = 4.0 * model_weights(sizes, dict(about))
+    logits = 4.0 * CHECKED_SEQUENCES * CHECKED_LENGTH * sizes.vocabulary
+    return memory + 2 * weights + 4 * logits, disk, 0
 
 
 def _calibrate(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
@@ -253,4 +305,8 @@ _NEEDS = {
     "sample_responses": _sample,
     "measure_divergence": _diverge,
     "profile_blocks": _profile,
-}
+    "measure_sensitivity": _sensitivity,
+    "judge_responses": _judge,
+    "judge_gold": _judge,
+    "check_export": _check_export,
+} | dict.fromkeys(_EXPORTS, _export)

@@ -10,25 +10,40 @@ gate/up/down h x i. A matrix of m rows and n columns costs to compress
 and its Hessian 2 t n^2 for t tokens. A forward pass costs 2 operations a weight and token.
 """
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from goodhart_gap.calibration.settings import CalibrationSettings
-from goodhart_gap.compression.accounting import stored_bytes
 from goodhart_gap.compression.matrix_settings import MatrixSettings
-from goodhart_gap.errors import GoodhartError
-from goodhart_gap.evaluation.sampling_settings import SamplingSettings
 from goodhart_gap.provenance.graph import Graph, GraphJob
 from goodhart_gap.provenance.settings import ModelSizes, PlanSettings
-from goodhart_gap.runtime.settings import ProfileSettings
+from goodhart_gap.provenance.sizes import (
+    CHECKED_LENGTH,
+    CHECKED_SEQUENCES,
+    DTYPE_BYTES,
+    activation_bytes,
+    block_range_of,
+    block_weights,
+    blocks_of,
+    budget_choices,
+    calibration_of,
+    calibration_tokens,
+    compressed_bytes,
+    embedding_weights,
+    fetched_sizes,
+    judge_of,
+    matrices,
+    model_of,
+    model_weights,
+    profiled_tokens,
+    sampling_of,
+    sensitivity_tokens,
+    task_count,
+)
 
-DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
-_SHARD = re.compile(r"blocks(\d+)-(\d+)")
+GOLD_RUNS = 20
+"""Labelled explanations a task: config/gold has 18."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +84,7 @@ class Workload:
 
     def model(self, job: GraphJob) -> str | None:
         """Return the name of the model a job works on."""
-        if "model" in job.wildcards:
-            return job.wildcards["model"]
-        experiment = self._config.get("experiments", {}).get(job.wildcards.get("experiment"), {})
-        return experiment.get("model")
+        return model_of(job.rule, job.wildcards, self._config)
 
     def work(self, job: GraphJob) -> Work:
         """Return what a job has to do."""
@@ -93,137 +105,6 @@ class Workload:
             )
             self._sizes[model] = fetched_sizes(self._results, model) or known
         return self._sizes[model]
-
-
-def fetched_sizes(results: Path, model: str) -> ModelSizes | None:
-    """Return the sizes of a model whose config.json is in `results` already, else None."""
-    path = results / "models" / model / "base" / "config.json"
-    return sizes_of(json.loads(path.read_text())) if path.exists() else None
-
-
-def sizes_of(config: dict[str, Any]) -> ModelSizes:
-    """Return the sizes that a model's config.json tells."""
-    heads = config["num_attention_heads"]
-    size = config.get("head_dim") or config["hidden_size"] // heads
-    return ModelSizes(
-        hidden=config["hidden_size"],
-        intermediate=config["intermediate_size"],
-        queries=heads * size,
-        keys=config.get("num_key_value_heads", heads) * size,
-        vocabulary=config["vocab_size"],
-        tied=config.get("tie_word_embeddings", False),
-    )
-
-
-def matrices(sizes: ModelSizes) -> Iterator[tuple[int, int]]:
-    """Yield rows and columns of each weight matrix of a block."""
-    hidden = sizes.hidden
-    yield from ((sizes.queries, hidden), (sizes.keys, hidden), (sizes.keys, hidden))
-    yield (hidden, sizes.queries)
-    yield from ((sizes.intermediate, hidden), (sizes.intermediate, hidden))
-    yield (hidden, sizes.intermediate)
-
-
-def block_weights(sizes: ModelSizes) -> int:
-    """Return the number of weights of a block's matrices."""
-    return sum(rows * columns for rows, columns in matrices(sizes))
-
-
-def embedding_weights(sizes: ModelSizes) -> int:
-    """Return the number of weights of embedding and head."""
-    return sizes.vocabulary * sizes.hidden * (1 if sizes.tied else 2)
-
-
-def packed_bytes(sizes: ModelSizes, how: dict[str, Any]) -> int:
-    """Return the bytes of a block's matrices compressed as `how` (a `compress` section) says."""
-    settings = MatrixSettings.model_validate(how)
-    return sum(stored_bytes(shape, settings) for shape in matrices(sizes))
-
-
-def compressed_bytes(
-    sizes: ModelSizes, model: Mapping[str, Any], condition: Mapping[str, Any], blocks: range
-) -> float:
-    """Return the bytes of these blocks under a condition; protected blocks stay as they are."""
-    how, protect = condition.get("compress"), condition.get("protect") or {}
-    whole = block_weights(sizes) * DTYPE_BYTES[model.get("dtype", "bfloat16")]
-    if how is None:
-        return float(whole * len(blocks))
-    packed = packed_bytes(sizes, how)
-    last = model["blocks"] - protect.get("last", 0)
-    kept = [
-        block < protect.get("first", 0) or block >= last or block in protect.get("blocks", ())
-        for block in blocks
-    ]
-    return float(sum(whole if each else packed for each in kept))
-
-
-def block_range_of(shard: str) -> range:
-    """Return the blocks of a shard, by its name; none for the embeddings."""
-    match = _SHARD.fullmatch(shard)
-    return range(int(match[1]), int(match[2]) + 1) if match else range(0)
-
-
-def blocks_of(shard: str) -> int:
-    """Return how many blocks a shard holds, by its name; 0 for the embeddings."""
-    return len(block_range_of(shard))
-
-
-def model_weights(sizes: ModelSizes, model: dict[str, Any]) -> int:
-    """Return the number of weights of the whole model."""
-    return model["blocks"] * block_weights(sizes) + embedding_weights(sizes)
-
-
-def calibration_of(model: Mapping[str, Any]) -> CalibrationSettings:
-    """Return how a model of the config is calibrated."""
-    return CalibrationSettings.model_validate(model.get("calibration") or {})
-
-
-def calibration_tokens(model: Mapping[str, Any]) -> int:
-    """Return the number of calibration tokens."""
-    calibration = calibration_of(model)
-    return calibration.sequences * calibration.sequence_length
-
-
-def profiled_tokens(model: Mapping[str, Any]) -> int:
-    """Return the number of tokens on which the blocks of a model are profiled."""
-    profile = ProfileSettings.model_validate(model.get("profile") or {})
-    return profile.sequences * calibration_of(model).sequence_length
-
-
-def sampling_of(experiment: Mapping[str, Any]) -> SamplingSettings:
-    """Return how an experiment of the config draws its responses."""
-    return SamplingSettings.model_validate(experiment.get("sampling") or {})
-
-
-def task_count(tasks: str) -> int:
-    """Return the number of tasks of a set given by name or by path.
-
-    Raises GoodhartError for a file that is not there or not a task set.
-    """
-    from goodhart_gap.config.load import task_file
-
-    return _tasks_in(task_file(tasks).resolve())
-
-
-@cache
-def _tasks_in(path: Path) -> int:
-    """Count once: generating a set takes longer than all that is asked about a job."""
-    from goodhart_gap.evaluation.task_sets import read_task_set
-
-    if not path.is_file():
-        raise GoodhartError(f"{path}: there is no such task set; correct `tasks`.")
-    return len(read_task_set(path))
-
-
-def activation_bytes(sizes: ModelSizes, model: Mapping[str, Any]) -> int:
-    """Return the bytes of the calibration tokens' hidden states.
-
-    They are in the dtype of the model on GPUs, and at most in float32 elsewhere: a CPU may compute
-    in it (`goodhart_gap.models.number_format`).
-    """
-    dtype = model.get("dtype", "bfloat16") if model.get("gpus") else "float32"
-    size = DTYPE_BYTES[dtype]
-    return calibration_tokens(model) * sizes.hidden * size
 
 
 def _fetch_shard(
@@ -338,6 +219,74 @@ def _profile_blocks(
     )
 
 
+def _measure_sensitivity(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    choices, blocks = budget_choices(job.wildcards["model"], config), model["blocks"]
+    # A block runs for the base, compressed in every way, and for each variant of a block before.
+    runs = blocks * (1 + len(choices)) + len(choices) * blocks * (blocks - 1) / 2
+    head = len(choices) * blocks * sizes.vocabulary * sizes.hidden
+    tokens = sensitivity_tokens(model)
+    read = model_weights(sizes, model) * DTYPE_BYTES[model.get("dtype", "bfloat16")]
+    return Work(
+        settings.model_start_s,
+        flops=2.0 * tokens * (runs * block_weights(sizes) + head),
+        disk_bytes=float(read * (1 + len(choices))),
+    )
+
+
+def _judge_responses(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    experiment = config["experiments"][job.wildcards["experiment"]]
+    tasks = task_count(experiment["tasks"])
+    # Without runs it is the gold set.
+    wildcards = job.wildcards
+    runs = (
+        int(wildcards["last"]) - int(wildcards["first"]) + 1 if "last" in wildcards else GOLD_RUNS
+    )
+    steps = judge_of(experiment).sampling.max_new_tokens
+    prompt = settings.prompt_tokens + sampling_of(experiment).max_new_tokens
+    weights = model_weights(sizes, model)
+    return Work(
+        settings.model_start_s,
+        flops=2.0 * weights * runs * tasks * (prompt + steps),
+        memory_bytes=2.0 * weights * steps * -(-runs * tasks // settings.batch),
+        disk_bytes=2.0 * weights,
+        output_bytes=runs * tasks * steps * 5.0,
+    )
+
+
+def _export(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    # Read, restored to dense weights at 2 operations a weight and rank, and written.
+    condition = config["conditions"].get(job.wildcards["condition"]) or {}
+    how = MatrixSettings.model_validate(condition.get("compress") or {})
+    weights = model_weights(sizes, model)
+    size = float(weights * DTYPE_BYTES[model.get("dtype", "bfloat16")])
+    return Work(
+        settings.model_start_s,
+        flops=2.0 * weights * (1 + how.rank),
+        disk_bytes=2 * size,
+        output_bytes=size,
+    )
+
+
+def _check_export(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    # Two models, twice: logits of the tokens compared, and as many tokens of continuations.
+    weights = model_weights(sizes, model)
+    passes = CHECKED_LENGTH + 1
+    return Work(
+        settings.model_start_s,
+        flops=4 * 2.0 * weights * 2 * CHECKED_SEQUENCES * CHECKED_LENGTH,
+        memory_bytes=4 * 4.0 * weights * passes,
+        disk_bytes=4 * 2.0 * weights,
+    )
+
+
 def work_of(
     job: GraphJob,
     sizes: ModelSizes,
@@ -358,4 +307,12 @@ _WORK = {
     "sample_responses": _sample_responses,
     "measure_divergence": _measure_divergence,
     "profile_blocks": _profile_blocks,
+    "measure_sensitivity": _measure_sensitivity,
+    "judge_responses": _judge_responses,
+    "judge_gold": _judge_responses,
+    "export_dense": _export,
+    "export_gguf": _export,
+    "export_compressed_tensors": _export,
+    "export_caldera": _export,
+    "check_export": _check_export,
 }

@@ -11,9 +11,9 @@ from goodhart_gap.compression.accounting import stored_bytes
 from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.evaluation.templates.all import TEMPLATES
-from goodhart_gap.provenance.needs import Need, hessian_bytes, need_of
+from goodhart_gap.provenance.needs import START_BYTES, Need, hessian_bytes, need_of
 from goodhart_gap.provenance.settings import MachineRates, ModelSizes, PlanSettings
-from goodhart_gap.provenance.workload import (
+from goodhart_gap.provenance.sizes import (
     compressed_bytes,
     matrices,
     packed_bytes,
@@ -137,7 +137,7 @@ def test_time_to_sample_counts_the_tasks_of_the_set(tmp_path: Path) -> None:
 def test_needs_and_plans_are_made_without_torch() -> None:
     code = (
         "import sys\nimport goodhart_gap.provenance.plan\n"
-        "from goodhart_gap.provenance.workload import task_count\ntask_count('extended')\n"
+        "from goodhart_gap.provenance.sizes import task_count\ntask_count('extended')\n"
         "sys.exit(','.join({'torch', 'transformers', 'pandas'} & set(sys.modules)) or 0)"
     )
     found = subprocess.run(
@@ -194,3 +194,56 @@ def test_comparing_two_models_needs_both() -> None:
     assert 2 * dense < both.gpu_bytes < 2.1 * dense
     assert dense + BLOCK < one.gpu_bytes < 1.3 * dense
     assert both.scratch_bytes == one.scratch_bytes > dense
+
+
+def test_a_judge_needs_what_its_own_model_needs() -> None:
+    about = config(gpus=True)
+    small = {"hidden": 512, "intermediate": 1024, "queries": 512, "keys": 128, "vocabulary": 1000}
+    judges = {"source": "file:judge", "blocks": 10, "sizes": small}
+    about["models"]["small"] = judges
+    about["experiments"]["e"]["grading"] = {"explanation": "judge", "judge": {"model": "small"}}
+    chunk = {"experiment": "e", "condition": "uniform", "first": "0", "last": "4"}
+    by_small = need("judge_responses", about, **chunk)
+    assert by_small.gpus == 0
+    assert by_small.memory_bytes < need("sample_responses", about, **chunk).memory_bytes
+    about["experiments"]["e"]["grading"]["judge"]["model"] = "big"
+    by_big = need("judge_responses", about, **chunk)
+    assert by_big.scratch_bytes == 80 * BLOCK + EMBEDDINGS
+    cache = 256 * (150 + 256 + 300) * 2 * 80 * 1024 * 2  # of a batch of explanations
+    assert by_big.gpu_bytes == 80 * BLOCK + EMBEDDINGS + cache
+    assert by_big.gpus == 3
+    gold = need("judge_gold", about, experiment="e")
+    assert gold.gpu_bytes == by_big.gpu_bytes
+    assert gold.minutes >= by_big.minutes
+    about["experiments"]["e"]["grading"]["judge"] = {"api": {"url": "http://x/v1", "model": "m"}}
+    assert need_of("judge_responses", chunk, about, RATES) is None
+
+
+def test_sensitivity_holds_every_variant() -> None:
+    about = config(sensitivity_tokens=4096)
+    about["conditions"]["three"] = {"compress": {"bits": 3}}
+    about["conditions"]["spent"] = {
+        "budget": {"bits_per_parameter": 4, "choices": ["uniform", "base"]}
+    }
+    about["experiments"]["e"]["conditions"] = ["baseline", "spent"]
+    one = need("measure_sensitivity", about, model="big")
+    about["conditions"]["spent"]["budget"]["choices"] = ["uniform", "three", "base"]
+    two = need("measure_sensitivity", about, model="big")
+    # Hidden states in float32 of a variant a block.
+    assert two.gpu_bytes - one.gpu_bytes == 4 * 4096 * 8192 * 80
+    assert one.gpu_bytes > 2 * (2 * BLOCK + EMBEDDINGS)
+    assert two.scratch_bytes > one.scratch_bytes > 80 * BLOCK + EMBEDDINGS
+    about["models"]["big"]["gpus"] = False
+    on_cpu = need("measure_sensitivity", about, model="big")
+    assert on_cpu.memory_bytes == pytest.approx(two.gpu_bytes + START_BYTES)
+
+
+def test_an_export_is_written_by_weight_and_checked_whole() -> None:
+    wildcards = {"model": "big", "condition": "uniform"}
+    written = need("export_dense", **wildcards)
+    checked = need("check_export", **wildcards, format="dense")
+    dense = 80 * BLOCK + EMBEDDINGS
+    assert written.gpus == checked.gpus == 0
+    assert EMBEDDINGS < written.memory_bytes < dense / 4
+    assert written.scratch_bytes > dense
+    assert 2 * 2 * dense < checked.memory_bytes < 2.3 * 2 * dense
