@@ -1,6 +1,8 @@
 import base64
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -25,6 +27,57 @@ def test_the_start_script_is_one_that_bash_understands() -> None:
     assert "--resources gpu=2" in script
     assert "-- 'results/a b' 'results/$HOME'" in script
     assert "timeout --signal=TERM --kill-after=600 60 snakemake" in script
+
+
+def write_program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/bash\n{text}\n")
+    path.chmod(0o755)
+
+
+# Programs of an image in which nothing is installed yet: they write down how they were called.
+# `make` makes what the real one makes, as far as the start script sees it: python and snakemake.
+SAY = 'echo "$(basename "$0") $*" >> "$CALLS"'
+BARE_IMAGE = {
+    "git": f'{SAY}\nif [ "$1" = clone ]; then mkdir -p "${{@: -1}}"; fi',
+    "python": "exit 1",
+    "runpodctl": SAY,
+    "make": f'{SAY}\nmkdir -p .venv/bin && cp "$(dirname "$0")"/../venv/* .venv/bin',
+}
+VENV = {
+    "python": SAY,
+    "snakemake": f'{SAY}\nexit "$SNAKEMAKE_ENDS_WITH"',
+}
+
+
+def run_start_script(folder: Path, ends_with: int = 0, **changes: object) -> list[str]:
+    """Run the start script on an image without the package; return the calls it made, in order."""
+    for place, programs in (("bin", BARE_IMAGE), ("venv", VENV)):
+        for name, text in programs.items():
+            write_program(folder / place / name, text)
+    calls = folder / "calls"
+    settings = PodSettings.model_validate(POD | {"volume_path": str(folder / "volume")} | changes)
+    environment = os.environ | {
+        "PATH": f"{folder / 'bin'}:/usr/bin:/bin",
+        "CALLS": str(calls),
+        "RUNPOD_POD_ID": "pod1",
+        "SNAKEMAKE_ENDS_WITH": str(ends_with),
+    }
+    script = start_script(settings, gpus=1, seconds=60)
+    subprocess.run(["bash"], input=script, text=True, env=environment, check=False, timeout=60)
+    return calls.read_text().splitlines()
+
+
+def test_a_bare_image_gets_the_editable_install_and_nothing_over_it(tmp_path: Path) -> None:
+    calls = run_start_script(tmp_path)
+    assert [call for call in calls if call.startswith(("make", "pip"))] == ["make .venv/installed"]
+    runs = [call for call in calls if call.startswith("snakemake")]
+    assert len(runs) == 1
+    assert "--workflow-profile profiles/runpod" in runs[0]
+    assert calls[-1] == "runpodctl stop pod pod1"
+    log = tmp_path / "volume/pod.log"
+    assert "python -m goodhart_gap.locks" in calls
+    assert f"--log {log} --prefix s3://bucket/x --end 0" in calls[-2]
 
 
 @pytest.mark.parametrize(

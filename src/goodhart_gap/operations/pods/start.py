@@ -32,7 +32,9 @@ trap finish EXIT
   if [ ! -d workflow ]; then git clone --quiet {repository} workflow; fi \\
     && cd workflow && git fetch --quiet && git checkout --quiet {commit} || exit 1
   if ! python -c 'import goodhart_gap, snakemake' 2> /dev/null; then
-    make .venv/installed && .venv/bin/pip install --quiet '.[s3]' || exit 1
+    # The lock holds what S3 needs. Installing the package again would replace the editable install
+    # by a copy, beside which no scripts lie.
+    make .venv/installed || exit 1
   fi
 }} >> "$log" 2>&1
 if [ -d .venv ]; then export PATH="$PWD/.venv/bin:$PATH"; fi
