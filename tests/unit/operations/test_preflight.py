@@ -1,5 +1,6 @@
 """Refusals of the preflight, with the numbers, on machines of every kind."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from goodhart_gap.operations import machine
 from goodhart_gap.operations import preflight as module
 from goodhart_gap.operations.demands import Demands, GpuDemand, demands_of
 from goodhart_gap.operations.machine import Disk, Gpu, disk_of, gpus
-from goodhart_gap.operations.preflight import preflight
+from goodhart_gap.operations.preflight import preflight, shared_gpus
 from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 from goodhart_gap.provenance.settings import MachineRates, PlanSettings
 
@@ -121,6 +122,16 @@ def test_gpus_of_other_machines_are_only_told() -> None:
     )
     assert report.refusals == []
     assert "GPUs: 2 of 75.0 GB on a node (sample_responses)" in report.text()
+
+
+def test_gpus_without_a_limit_are_refused() -> None:
+    (sentence,) = shared_gpus(DEMANDS, {"_cores": 8, "mem_mb": 1000})
+    assert sentence == (
+        "gpu: jobs would start on the same GPUs at once; add --resources gpu=N, with N the number "
+        "of GPUs here."
+    )
+    assert shared_gpus(DEMANDS, {"_cores": 8, "gpu": 2}) == []
+    assert shared_gpus(replace(DEMANDS, gpus=None), {"_cores": 8}) == []
 
 
 def test_a_cache_on_the_layer_of_a_container(
