@@ -45,23 +45,23 @@ BARE_IMAGE = {
     "make": f'{SAY}\nmkdir -p .venv/bin && cp "$(dirname "$0")"/../venv/* .venv/bin',
 }
 VENV = {
-    "python": SAY,
-    "snakemake": f'{SAY}\nexit "$SNAKEMAKE_ENDS_WITH"',
+    "python": f'{SAY}\nif [ "$3" = mirror ]; then exit "${{MIRROR_ENDS_WITH:-0}}"; fi',
+    "snakemake": f'{SAY}\nmkdir -p results\nexit "${{SNAKEMAKE_ENDS_WITH:-0}}"',
 }
 
 
-def run_start_script(folder: Path, ends_with: int = 0, **changes: object) -> list[str]:
+def run_start_script(folder: Path, **variables: str) -> list[str]:
     """Run the start script on an image without the package; return the calls it made, in order."""
     for place, programs in (("bin", BARE_IMAGE), ("venv", VENV)):
         for name, text in programs.items():
             write_program(folder / place / name, text)
     calls = folder / "calls"
-    settings = PodSettings.model_validate(POD | {"volume_path": str(folder / "volume")} | changes)
-    environment = os.environ | {
+    settings = PodSettings.model_validate(POD | {"volume_path": str(folder / "volume")})
+    environment = os.environ | variables
+    environment |= {
         "PATH": f"{folder / 'bin'}:/usr/bin:/bin",
         "CALLS": str(calls),
         "RUNPOD_POD_ID": "pod1",
-        "SNAKEMAKE_ENDS_WITH": str(ends_with),
     }
     script = start_script(settings, gpus=1, seconds=60)
     subprocess.run(["bash"], input=script, text=True, env=environment, check=False, timeout=60)
@@ -78,6 +78,21 @@ def test_a_bare_image_gets_the_editable_install_and_nothing_over_it(tmp_path: Pa
     log = tmp_path / "volume/pod.log"
     assert "python -m goodhart_gap.locks" in calls
     assert f"--log {log} --prefix s3://bucket/x --end 0" in calls[-2]
+
+
+@pytest.mark.parametrize(
+    ("snakemake", "mirror", "end"),
+    [("0", "0", "0"), ("3", "0", "3"), ("0", "1", "1"), ("3", "1", "3")],
+)
+def test_what_was_made_is_copied_before_the_end_is_told(
+    tmp_path: Path, snakemake: str, mirror: str, end: str
+) -> None:
+    calls = run_start_script(tmp_path, SNAKEMAKE_ENDS_WITH=snakemake, MIRROR_ENDS_WITH=mirror)
+    words = "python -m goodhart_gap.cli mirror results s3://bucket/x"
+    assert [call for call in calls if "mirror" in call] == [words]
+    assert calls.index(words) > next(n for n, c in enumerate(calls) if c.startswith("snakemake"))
+    assert calls[-2].endswith(f"--end {end}")
+    assert calls[-1] == "runpodctl stop pod pod1"
 
 
 @pytest.mark.parametrize(

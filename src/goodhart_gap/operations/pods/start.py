@@ -22,6 +22,10 @@ log={volume}/pod.log
 report=(python -m goodhart_gap.operations.pods.report --log "$log" --prefix {prefix})
 finish() {{
   code=$?
+  # Only `all` copies small results by itself. A run whose results are not on S3 has not ended well.
+  if [ -d results ]; then
+    python -m goodhart_gap.cli mirror results {prefix} >> "$log" 2>&1 || code=$((code ? code : 1))
+  fi
   # What it is copying now must not arrive after the whole log.
   kill "${{reporter:-}}" 2> /dev/null && wait "$reporter" 2> /dev/null
   "${{report[@]}}" --end "$code"
