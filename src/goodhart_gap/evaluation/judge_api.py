@@ -21,7 +21,7 @@ from goodhart_gap.evaluation.judge_settings import JudgeSettings
 from goodhart_gap.evaluation.progress import Progress
 from goodhart_gap.evaluation.responses import Prompt
 from goodhart_gap.journal import Journal
-from goodhart_gap.provenance.redaction import redact
+from goodhart_gap.provenance.redaction import keep_secret, redact
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +128,7 @@ class ApiJudge:
 def _key(variable: str | None) -> str | None:
     if variable is None:
         return None
+    keep_secret(variable)
     value = os.environ.get(variable)
     if not value:
         raise GoodhartError(

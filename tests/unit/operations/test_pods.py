@@ -1,5 +1,7 @@
 import base64
+import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +9,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.operations.pods.launcher import environment_of_pod
+from goodhart_gap.operations.pods.prediction import key_variables
 from goodhart_gap.operations.pods.settings import PodSettings
 from goodhart_gap.operations.pods.start import encoded, start_script
+from goodhart_gap.provenance.graph import GraphJob
+from goodhart_gap.provenance.redaction import redact
+from goodhart_gap.storage import store
 
 POD = {
     "name": "tiny",
@@ -109,6 +117,44 @@ def test_what_was_made_is_copied_before_the_end_is_told(
 def test_what_a_shell_or_a_query_would_read_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         PodSettings.model_validate(POD | change)
+
+
+def test_the_pod_gets_what_storage_and_judges_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = re.findall(r'"((?:SNAKEMAKE_STORAGE_S3|AWS)_\w+)"', inspect.getsource(store))
+    assert len(read) == 8
+    for name in (*read, "MY_KEY", "RUNPOD_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, f"value-of-{name}")
+    environment = environment_of_pod(["MY_KEY"])
+    assert {*read, "MY_KEY"} <= environment.keys()
+    assert environment["MY_KEY"] == "value-of-MY_KEY"
+    assert not {"RUNPOD_API_KEY", "OPENAI_API_KEY"} & environment.keys()
+    assert redact("refused: value-of-MY_KEY") == "refused: ***MY_KEY***"
+    monkeypatch.delenv("MY_KEY")
+    with pytest.raises(GoodhartError, match=r"MY_KEY: not set, and the judge of this run needs"):
+        environment_of_pod(["MY_KEY"])
+
+
+def test_the_keys_of_the_judges_that_a_run_asks() -> None:
+    def experiment(api: dict[str, str] | None, explanation: str = "judge") -> dict[str, object]:
+        judge = (
+            {"model": "m"} if api is None else {"api": {"url": "https://x/v1", "model": "m"} | api}
+        )
+        return {"grading": {"explanation": explanation, "judge": judge}}
+
+    config = {
+        "experiments": {
+            "default": experiment({}),
+            "named": experiment({"key_variable": "MY_KEY"}),
+            "not-asked": experiment({"key_variable": "OTHER"}, "rubric"),
+            "not-run": experiment({"key_variable": "THIRD"}),
+            "local": experiment(None),
+            "rubric": {"source": "live"},
+        }
+    }
+    names = ("default", "named", "not-asked", "local", "rubric")
+    jobs = [GraphJob.model_construct(wildcards={"experiment": name}) for name in names]
+    jobs.append(GraphJob.model_construct(wildcards={"model": "m"}))
+    assert key_variables(jobs, config) == ("MY_KEY", "OPENAI_API_KEY")
 
 
 def test_the_command_line_tool_starts_without_heavy_libraries() -> None:
