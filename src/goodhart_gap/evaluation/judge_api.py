@@ -109,8 +109,7 @@ class ApiJudge:
                 reason = type(error).__name__
                 continue
             if reply.ok:
-                found: dict[str, Any] = reply.json()
-                return found
+                return self._parsed(reply)
             reason = f"HTTP {reply.status_code}"
             if reply.status_code not in _AGAIN:
                 # The endpoint's own words may quote the key back.
@@ -123,6 +122,17 @@ class ApiJudge:
             f"{self.api.url}: no answer after {self.api.tries} tries (last: {reason}); "
             "run snakemake again later, finished verdicts are kept."
         )
+
+    def _parsed(self, reply: requests.Response) -> dict[str, Any]:
+        """Return what a reply holds: at a wrong address it may be a page for people."""
+        try:
+            found: dict[str, Any] = reply.json()
+        except ValueError as error:
+            raise GoodhartError(
+                f"{self.api.url}: the answer is no chat completion (it is no JSON); check "
+                "grading.judge.api.url."
+            ) from error
+        return found
 
 
 def _key(variable: str | None) -> str | None:
