@@ -10,7 +10,7 @@ from goodhart_gap.operations.progress import expect, expected_jobs
 from goodhart_gap.operations.queue import leftovers
 from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 
-LOGS = CONFIG.pathvars.get("logs", "logs")
+LOGS = CONFIG.pathvars.logs
 
 
 def check_storage():
