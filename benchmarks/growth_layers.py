@@ -61,7 +61,7 @@ class Layers:
                 weights=self.base / f"{shard}.safetensors",
                 fingerprint=self.base / f"{shard}.fingerprint.json",
                 shard=shard,
-                threads=1,
+                calibration_threads=1,
                 hessians=self._hessians(shard),
                 after=self.folder / f"after-{shard}.safetensors",
             )

@@ -77,8 +77,9 @@ rule accumulate_hessians:
     shell:
         "python scripts/accumulate_hessians.py --config {input.config} --tokens {input.tokens}"
         " {params.precedes} {input.precedes} --weights {input.weights}"
-        " --fingerprint {input.fingerprint} --shard {wildcards.shard} --threads {params.threads}"
-        " {params.hessians} {output.hessians} --after {output.after} 2>&1 | tee {log}"
+        " --fingerprint {input.fingerprint} --shard {wildcards.shard}"
+        " --calibration-threads {params.threads} {params.hessians} {output.hessians}"
+        " --after {output.after} 2>&1 | tee {log}"
 
 
 # Hessians that outweigh the model they belong to live only until every condition is compressed.

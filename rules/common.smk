@@ -38,7 +38,7 @@ if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     PREFIX += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 shell.prefix(PREFIX)
 
-RESULTS = CONFIG.pathvars.get("results", "results")
+RESULTS = CONFIG.pathvars.results
 
 # Large files may live on S3 (`storage:`); everything else is an ordinary file in any case.
 if CONFIG.storage:

@@ -5,12 +5,12 @@ import subprocess
 
 from goodhart_gap.operations.demands import demands_of
 from goodhart_gap.operations.ending import answer_in_a_thread
-from goodhart_gap.operations.preflight import preflight
+from goodhart_gap.operations.preflight import preflight, shared_gpus
 from goodhart_gap.operations.progress import expect, expected_jobs
 from goodhart_gap.operations.queue import leftovers
 from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 
-LOGS = CONFIG.pathvars.get("logs", "logs")
+LOGS = CONFIG.pathvars.logs
 
 
 def check_storage():
@@ -71,6 +71,8 @@ def check_before_start(jobs):
     )
     if elsewhere:
         found.refusals += leftovers(Path.cwd())
+    else:
+        found.refusals += shared_gpus(demands, workflow.global_resources)
     print(found.text(), file=sys.stderr, flush=True)
     if found.refusals:
         sys.exit(1)

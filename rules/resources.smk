@@ -9,7 +9,10 @@ import math
 from goodhart_gap.provenance.needs import COMPRESS_THREADS, need_of
 from goodhart_gap.provenance.plan import read_plan_settings
 
-RATES = read_plan_settings(Path(workflow.basedir) / "config/plan.yaml")
+try:
+    RATES = read_plan_settings(Path(workflow.basedir) / "config/plan.yaml")
+except GoodhartError as error:
+    sys.exit(f"error: {error}")
 
 
 def need(rule, wildcards):

@@ -18,14 +18,15 @@ script.input("--before", optional=True)
 script.input("--weights")
 script.input("--fingerprint")
 script.value("--shard")
-script.value("--threads", int)
+# A setting, no hint: the order of its sums depends on it.
+script.value("--calibration-threads", int)
 script.output("--hessians", optional=True)
 script.output("--passing-hessians", optional=True, temporary=True)
 script.output("--after", temporary=True)
 
 
 def main(args: argparse.Namespace) -> None:
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(args.calibration_threads)
     job = HessianJob(
         shard=args.shard,
         tokens=args.tokens,

@@ -26,7 +26,11 @@ def prompts_digest(wildcards):
     from goodhart_gap.evaluation.task_sets import read_task_set
     from goodhart_gap.evaluation.tasks import prompt_rows
 
-    rows = prompt_rows(read_task_set(task_set(wildcards)))
+    try:
+        rows = prompt_rows(read_task_set(task_set(wildcards)))
+    except GoodhartError as error:
+        # As in common.smk: an exception would come out as a traceback of this file.
+        sys.exit(f"error: {error}")
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 

@@ -19,7 +19,7 @@ def wheel_of(wildcards):
 @cache
 def check_wheel_of(model):
     """Stop before any job if the wheel was damaged: a job that failed would lose its old outputs."""
-    results = Path(CONFIG.pathvars.get("results", "results"))
+    results = Path(CONFIG.pathvars.results)
     try:
         refuse_damaged(results / f"models/{model}/download/package.whl")
     except GoodhartError as error:

@@ -1,23 +1,57 @@
 """What is mirrored when: each folder of results, and the files that are its last."""
 
 import re
+from collections import defaultdict
+
+from goodhart_gap.compression.reuse import BASE
 
 
 def _folders():
-    """Yield each folder below `<results>` with what must be finished before it is copied."""
+    """Yield each folder below `<results>` with what must be finished before it is copied.
+
+    A folder may come several times: it is copied when all that it came with is finished.
+    """
     for name in CONFIG.build:
         experiment = CONFIG.experiments[name]
         yield name, [f"<results>/{name}/ANALYSIS.md"]
         if not isinstance(experiment, LiveExperiment):
             continue
-        model = f"models/{experiment.model}"
-        yield f"{model}/base", [f"<results>/{model}/base/fingerprint.json"]
+        yield _base(experiment.model)
+        judge = experiment.grading.judge if experiment.grading.explanation == "judge" else None
+        if judge is not None and judge.model is not None:
+            yield _base(judge.model)
         for condition in experiment.conditions:
-            if is_compressed(condition):
-                yield f"{model}/calibration", [f"<results>/{model}/calibration/tokens.safetensors"]
-                index = f"<results>/{model}/{condition}/model.safetensors.index.json"
-                yield f"{model}/{condition}", [index]
+            yield from _folders_of_condition(f"models/{experiment.model}", condition)
             yield f"{name}/responses/{condition}", _responses(name, experiment, condition)
+
+
+def _base(model):
+    """The folder of a base, and its last file."""
+    return f"models/{model}/base", [f"<results>/models/{model}/base/fingerprint.json"]
+
+
+def _folders_of_condition(model, condition):
+    """The folders that a condition is made from, and its own."""
+    settings = CONFIG.conditions[condition]
+    if settings.imported:
+        yield f"{model}/{condition}", [f"<results>/{model}/{condition}/import.json"]
+    if not is_compressed(condition):
+        return
+    index = [f"<results>/{model}/{condition}/model.safetensors.index.json"]
+    yield f"{model}/calibration", [f"<results>/{model}/calibration/tokens.safetensors"]
+    yield f"{model}/{condition}", index
+    for other in settings.reused.keys() - {BASE}:
+        # What another condition is made from is no checkpoint of its own unless it is compared.
+        yield f"{model}/{other}", index
+        if CONFIG.conditions[other].budget:
+            yield _measured(model)
+    if settings.budget:
+        yield _measured(model)
+
+
+def _measured(model):
+    """The folder of the sensitivity, and with it those of the choices that it was measured for."""
+    return model, [f"<results>/{model}/sensitivity.csv"]
 
 
 def _responses(name, experiment, condition):
@@ -31,7 +65,9 @@ def _responses(name, experiment, condition):
     ]
 
 
-MIRRORED = dict(_folders())
+MIRRORED = defaultdict(list)
+for _folder, _last in _folders():
+    MIRRORED[_folder] += [path for path in _last if path not in MIRRORED[_folder]]
 
 
 def last_of_folder(wildcards):

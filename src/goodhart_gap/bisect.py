@@ -35,7 +35,7 @@ def bisect(
     """Run the search and return its steps; `options` go to Snakemake (`--cores 2`)."""
     config = load_config(graph(options).config)
     facts = search_facts(config, experiment, family)
-    results = Path(config.pathvars.get("results", "results"))
+    results = Path(config.pathvars.results)
     files: dict[str, list[Path]] = {}
     asked = facts.baseline
     while asked:

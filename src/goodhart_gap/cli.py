@@ -9,6 +9,7 @@ imported before a verb needs it.
 import sys
 
 import typer
+from dotenv import load_dotenv
 
 from goodhart_gap.commands import planning, provenance, results
 from goodhart_gap.commands.chat import chat
@@ -59,7 +60,12 @@ app.command(rich_help_panel=TRUST)(provenance.mirror)
 
 
 def main() -> None:
-    """Run the command line tool; exits with 1 on a mistake or a break."""
+    """Run the command line tool; exits with 1 on a mistake or a break.
+
+    Secrets come from the environment or from `.env` of this folder, as in the workflow.
+    """
+    # What `.env` holds is masked, too: the mask asks the environment when something is printed.
+    load_dotenv(".env")
     redact_streams()
     try:
         app(prog_name="goodhart-gap")

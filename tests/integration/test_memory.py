@@ -79,7 +79,7 @@ def peaks(folder: Path, blocks: int) -> dict[str, float]:
         "accumulate_hessians",
         *("--config", base / "config.json", "--tokens", "tokens.safetensors"),
         *("--embeddings", base / "embeddings.safetensors", "--weights", weights),
-        *("--fingerprint", fingerprint, "--shard", shard, "--threads", 1),
+        *("--fingerprint", fingerprint, "--shard", shard, "--calibration-threads", 1),
         *("--hessians", "hessians.safetensors", "--after", "after.safetensors"),
     )
     condition = ConditionSettings.model_validate({"compress": SETTINGS})

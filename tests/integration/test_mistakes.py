@@ -57,6 +57,48 @@ def test_a_mistake_in_the_configuration(
     assert not (workshop.folder / "results").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "old", "new", "sentence"),
+    [
+        pytest.param(
+            "config/tasks/original-20.yaml",
+            "    category: ",
+            "    categry: ",
+            "error: config/tasks/original-20.yaml: task '",
+            id="task",
+        ),
+        pytest.param(
+            "config/tasks/original-20.yaml",
+            "description:",
+            "description: [",
+            "error: config/tasks/original-20.yaml: not valid YAML (",
+            id="YAML of tasks",
+        ),
+        pytest.param(
+            "config/plan.yaml",
+            "job_start_s:",
+            "job_strat_s:",
+            "plan.yaml: job_strat_s: unknown key (did you mean 'job_start_s'?)",
+            id="rate",
+        ),
+        pytest.param(
+            "config/plan.yaml", "gpu:", "gpu: [", "plan.yaml: not valid YAML (", id="YAML of rates"
+        ),
+    ],
+)
+def test_a_mistake_in_another_file(
+    workshop: Workshop, path: str, old: str, new: str, sentence: str
+) -> None:
+    file = workshop.folder / path
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    failed = workshop.snakemake("--dry-run")
+    assert failed.returncode != 0
+    assert sentence in failed.stdout
+    assert "Traceback" not in failed.stdout
+
+
 def test_a_missing_checkpoint_folder_names_the_remedy(workshop: Workshop) -> None:
     workshop.config["models"]["tiny"]["source"] = "file:nowhere"
     failed = workshop.snakemake()

@@ -84,14 +84,28 @@ def test_the_72b_on_a_laptop(
         PATH=no_gpus,
     )
     refusals = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert len(refusals) == 4, said
+    assert len(refusals) == 5, said
     assert "results will receive up to 9" in refusals[0]
     assert "but 1.1 GB are free" in refusals[0]
     assert "the Hugging Face cache lies on the container's own layer (overlay" in refusals[1]
     assert "GPU: sample_responses needs 2, and nvidia-smi finds none here" in refusals[2]
     assert "hf:Qwen/Qwen2-72B-Instruct@c867f763ef53: the Hugging Face hub cannot" in refusals[3]
+    assert "gpu: jobs would start on the same GPUs at once; add --resources gpu=N" in refusals[4]
     assert list(small_disk.iterdir()) == []
     assert not (workshop.folder / "logs").exists()
+
+
+def test_gpus_that_jobs_wait_for_are_not_refused(workshop: Workshop, no_gpus: str) -> None:
+    said = refused(
+        workshop,
+        "config/qwen2-72b-n100.yaml",
+        "--resources",
+        "gpu=2",
+        HF_ENDPOINT="http://127.0.0.1:9",
+        PATH=no_gpus,
+    )
+    assert "GPU: sample_responses needs 2, and nvidia-smi finds none here" in said
+    assert "jobs would start on the same GPUs at once" not in said
 
 
 @pytest.fixture(scope="module")

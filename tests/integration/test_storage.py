@@ -104,6 +104,52 @@ def test_large_files_lie_on_s3_and_the_others_are_copied(stored: Workshop, s3: S
     assert {f"{name}.safetensors{SUFFIX}" for name in LARGE} < files & objects
 
 
+def test_every_folder_that_a_run_makes_is_copied(
+    checkpoint: Path, s3: SeaweedFS, tmp_path: Path
+) -> None:
+    workshop = Workshop(tmp_path / "workshop", checkpoint)
+    workshop.config = stored_config(f"{s3.prefix}/folders")
+    workshop.config["models"]["judge"] = workshop.config["models"]["tiny"]
+    workshop.config["conditions"] |= {
+        "reused": {"compress": {"bits": 4, "rank": 0}},
+        "joined": {"reuse": "reused", "protect": {"last": 1}},
+        "choice": {"compress": {"bits": 8, "rank": 0}},
+        "budget": {"budget": {"bits_per_parameter": 20, "choices": ["choice", "base"]}},
+        "other": {"import": {"source": "file:checkpoint"}},
+    }
+    workshop.config["experiments"]["tiny-n40"] |= {
+        "conditions": ["baseline", "uniform", "joined", "budget", "other"],
+        "grading": {"explanation": "judge", "judge": {"model": "judge"}},
+    }
+    jobs = workshop.jobs()
+    copied = {Path(wildcards["folder"]) for rule, wildcards in jobs if rule == "mirror"}
+    missed = [
+        (rule, folder)
+        for rule, wildcards in jobs
+        for folder in folders_of_job(rule, wildcards)
+        if not any(folder == each or each in folder.parents for each in copied)
+    ]
+    assert missed == []
+    # A condition that others take their modules from is not assembled for that.
+    assert ("assemble", {"model": "tiny", "condition": "reused"}) not in jobs
+
+
+def folders_of_job(rule: str, wildcards: dict[str, str]) -> list[Path]:
+    """Return the folders, below the results, that a job writes what lasts into."""
+    model, condition = (wildcards.get(name, "") for name in ("model", "condition"))
+    if rule in ("mirror", "all", "download_wheel"):
+        return []
+    if "experiment" in wildcards:
+        return [Path(wildcards["experiment"])]
+    place = Path("models", model)
+    if condition:
+        return [place / condition]
+    if rule == "measure_sensitivity":
+        return [place]
+    stage = "calibration" if rule.startswith(("calibration", "accumulate")) else "base"
+    return [place / stage]
+
+
 def test_storage_changes_no_result(stored: Workshop, finished: Workshop) -> None:
     for condition in ("baseline", "uniform"):
         name = f"responses/{condition}/seed42/runs0-0.jsonl"

@@ -179,7 +179,7 @@ def _sentence(error: ErrorDetails, raw: Mapping[str, Any], files: Sequence[str |
     value = error.get("input")
     kind, message = error["type"], error["msg"]
     if kind == "extra_forbidden":
-        known = _known_keys(location)
+        known = known_keys(location)
         return (
             f"{_where(location, files)}: unknown key"
             f"{did_you_mean(location[-1], known)}; correct or remove it; "
@@ -211,9 +211,9 @@ def _config_path(location: tuple[int | str, ...], raw: Any) -> tuple[str, ...]:
     return tuple(path)
 
 
-def _known_keys(location: Sequence[str]) -> list[str]:
-    """Return the keys allowed beside the last part of `location`."""
-    annotations: list[Any] = [Config]
+def known_keys(location: Sequence[str], root: type[BaseModel] = Config) -> list[str]:
+    """Return the keys allowed beside the last part of `location`, in a file read as `root`."""
+    annotations: list[Any] = [root]
     for part in location[:-1]:
         annotations = [below for annotation in annotations for below in _below(annotation, part)]
     return sorted({key for each in annotations for key in getattr(each, "model_fields", ())})

@@ -69,6 +69,7 @@ def page_text() -> str:
         ("Judge behind an API", "experiments.{name}.grading.judge.api", "JudgeApi"),
         ("Statistics", "experiments.{name}.statistics", "StatisticsSettings"),
         ("Operations", "operations", "OperationsSettings"),
+        ("Folders", "pathvars", "PathVars"),
     ):
         keys = list(_keys(schema["$defs"][name], schema))
         sections.append({"title": title, "path": path, "keys": keys})

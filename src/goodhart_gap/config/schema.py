@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from goodhart_gap.analysis.settings import StatisticsSettings
 from goodhart_gap.calibration.settings import CalibrationSettings
@@ -40,6 +40,13 @@ class ModelConfig(ModelSettings):
     gpus: bool = False
     """Run forward passes (self-calibration, Hessians, sampling, judging, sensitivity) on GPUs:
     their jobs then ask for as many as the model needs. Needs `sizes`."""
+
+    @model_validator(mode="after")
+    def _sizes_of_what_runs_on_gpus(self) -> "ModelConfig":
+        """How many GPUs a job asks for follows from the sizes; without them it would be none."""
+        if self.gpus and self.sizes is None:
+            raise ValueError("gpus: true needs `sizes`, from which the number of GPUs follows")
+        return self
 
 
 class Design(Settings):
@@ -128,6 +135,19 @@ class Sweeps(Settings):
     """What `snakemake bits` builds: BITS.md of each."""
 
 
+class PathVars(Settings):
+    """Folders that files go to (Snakemake path variables)."""
+
+    results: str = "results"
+    """What the workflow makes."""
+
+    logs: str = "logs"
+    """Logs of jobs, and of the watch during a run."""
+
+    benchmarks: str = "logs/benchmarks"
+    """What jobs cost, as Snakemake measures it."""
+
+
 class Config(Settings):
     """The configuration of the workflow."""
 
@@ -156,5 +176,5 @@ class Config(Settings):
     operations: OperationsSettings = OperationsSettings()
     """Checks before a run, and the watch during it."""
 
-    pathvars: dict[str, str] = Field(default_factory=dict)
-    """Where files go: `results`, `logs` and `benchmarks` (Snakemake path variables)."""
+    pathvars: PathVars = PathVars()
+    """Where files go."""

@@ -21,7 +21,7 @@ from goodhart_gap.evaluation.judge_settings import JudgeSettings
 from goodhart_gap.evaluation.progress import Progress
 from goodhart_gap.evaluation.responses import Prompt
 from goodhart_gap.journal import Journal
-from goodhart_gap.provenance.redaction import redact
+from goodhart_gap.provenance.redaction import keep_secret, redact
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +109,7 @@ class ApiJudge:
                 reason = type(error).__name__
                 continue
             if reply.ok:
-                found: dict[str, Any] = reply.json()
-                return found
+                return self._parsed(reply)
             reason = f"HTTP {reply.status_code}"
             if reply.status_code not in _AGAIN:
                 # The endpoint's own words may quote the key back.
@@ -124,10 +123,22 @@ class ApiJudge:
             "run snakemake again later, finished verdicts are kept."
         )
 
+    def _parsed(self, reply: requests.Response) -> dict[str, Any]:
+        """Return what a reply holds: at a wrong address it may be a page for people."""
+        try:
+            found: dict[str, Any] = reply.json()
+        except ValueError as error:
+            raise GoodhartError(
+                f"{self.api.url}: the answer is no chat completion (it is no JSON); check "
+                "grading.judge.api.url."
+            ) from error
+        return found
+
 
 def _key(variable: str | None) -> str | None:
     if variable is None:
         return None
+    keep_secret(variable)
     value = os.environ.get(variable)
     if not value:
         raise GoodhartError(

@@ -39,8 +39,10 @@ class Demands:
     """Outputs that stay on the disk of the results; of those handed from job to job, two. Hessians
     that are deleted once they have been used count in full: nothing says how many wait."""
     scratch_bytes: float
-    """What jobs that run at once hold there besides, when their files live on S3."""
+    """What jobs that run at once hold there besides, when their files live on S3: those of the
+    widest rule on GPUs and those of the widest on CPUs, which do not wait for each other."""
     scratch_rule: str
+    """These rules."""
     storage_bytes: float
     """Outputs that go to S3."""
     gpus: GpuDemand | None
@@ -59,7 +61,8 @@ def demands_of(
     jobs = list(jobs)
     workload = Workload(Graph(jobs=[], config=dict(config)), settings, results)
     local = remote = passing = 0.0
-    scratch: dict[str, float] = {}
+    # On CPUs alone, and on GPUs: what each rule holds at once.
+    scratch: dict[bool, dict[str, float]] = {False: {}, True: {}}
     counts = Counter(job.rule for job in jobs)
     gpu: GpuDemand | None = None
     hub: dict[str, str] = {}
@@ -75,19 +78,20 @@ def demands_of(
             fitting = 1 if need.gpus else max(1, cores // max(1, job.threads))
             at_once = min(counts[job.rule], fitting)
             held = at_once * need.scratch_bytes
-            scratch[job.rule] = max(scratch.get(job.rule, 0), held)
+            rules = scratch[need.gpus > 0]
+            rules[job.rule] = max(rules.get(job.rule, 0), held)
         if need is not None and need.gpus and need.gpu_bytes > (gpu.bytes if gpu else 0):
             gpu = GpuDemand(need.gpus, need.gpu_bytes, job.rule)
         about = config["models"].get(workload.model(job) or "", {})
         kind, _, place = str(about.get("source", "")).partition(":")
         if kind == "hf" and job.rule in ("fetch_model", "fetch_shard"):
             hub[place] = str(about.get("revision"))
-    widest = max(scratch, key=lambda rule: scratch[rule], default="")
+    widest = [max(rules, key=rules.__getitem__) for rules in scratch.values() if rules]
     return Demands(
         jobs=len(jobs),
         results_bytes=local + passing,
-        scratch_bytes=scratch.get(widest, 0.0),
-        scratch_rule=widest,
+        scratch_bytes=sum(max(rules.values(), default=0.0) for rules in scratch.values()),
+        scratch_rule=" and ".join(widest),
         storage_bytes=remote,
         gpus=gpu,
         hub=hub,

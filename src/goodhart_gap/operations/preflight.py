@@ -9,7 +9,7 @@ Everything is looked at before anything is refused, so that one attempt names al
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +108,19 @@ def preflight(
             )
     _check_access(report, demands, storage)
     return report
+
+
+def shared_gpus(demands: Demands, limits: Container[str]) -> list[str]:
+    """Refuse jobs on GPUs of this machine where no limit makes them wait for each other.
+
+    `limits`: the resources of which Snakemake was told how many there are.
+    """
+    if demands.gpus is None or "gpu" in limits:
+        return []
+    return [
+        "gpu: jobs would start on the same GPUs at once; add --resources gpu=N, with N the number "
+        "of GPUs here."
+    ]
 
 
 def gigabytes(size: float) -> str:

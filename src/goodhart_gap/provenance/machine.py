@@ -8,6 +8,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from goodhart_gap.errors import GoodhartError
 from goodhart_gap.provenance.manifest import Gpu, Machine, Repository, Software
 
 LIBRARIES = (
@@ -34,6 +35,12 @@ LIBRARIES = (
 
 _DISTRIBUTIONS = {"yaml": "PyYAML"}
 
+_ASK = """
+import torch
+for index in range(torch.cuda.device_count()):
+    print(torch.cuda.get_device_name(index))
+"""
+
 
 def software() -> Software:
     """Return the versions of Python and of the libraries that this process has imported."""
@@ -59,6 +66,26 @@ def machine() -> Machine:
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         gpus=_gpus(),
     )
+
+
+def visible_gpus() -> list[str]:
+    """Return the names of the GPUs that this process may use; imports torch.
+
+    Another process asks for them: once this one held a GPU it could not be forked any more, and
+    its manifest would name GPUs that it may never compute on.
+    """
+    import torch
+
+    if not torch.cuda.device_count():
+        return []
+    done = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise GoodhartError(
+            "torch counts GPUs here but cannot name them "
+            f"({(done.stderr.splitlines() or ['no message'])[-1]}); repair the driver, or set "
+            "CUDA_VISIBLE_DEVICES='' to compute on the CPU."
+        )
+    return done.stdout.splitlines()
 
 
 def peak_memory_bytes() -> int:

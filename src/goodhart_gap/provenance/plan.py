@@ -18,7 +18,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from goodhart_gap.errors import GoodhartError
+from goodhart_gap.config.load import known_keys
+from goodhart_gap.errors import GoodhartError, did_you_mean
 from goodhart_gap.provenance.chain import Chain
 from goodhart_gap.provenance.graph import Graph, GraphJob
 from goodhart_gap.provenance.manifest import logical_path
@@ -85,9 +86,22 @@ def read_plan_settings(path: Path) -> PlanSettings:
         return PlanSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise GoodhartError(f"{path}: no such file; give rates and prices by --rates.") from error
+    except yaml.YAMLError as error:
+        # In one line: yaml's own message shows the place on lines of their own.
+        words = " ".join(str(error).split())
+        raise GoodhartError(f"{path}: not valid YAML ({words}); correct it.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
+        # A misspelt key that is required is unknown and missing; the misspelling says more.
+        found = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        first = found[0]
+        location = [str(part) for part in first["loc"]]
+        key = ".".join(location) or "the file"
+        if first["type"] == "extra_forbidden":
+            known = known_keys(location, PlanSettings)
+            raise GoodhartError(
+                f"{path}: {key}: unknown key{did_you_mean(location[-1], known)}; correct or remove "
+                f"it; allowed here: {', '.join(known)}."
+            ) from error
         raise GoodhartError(f"{path}: {key}: {first['msg']}; see docs/PROVENANCE.md.") from error
 
 

@@ -76,7 +76,12 @@ class Recording:
                 manifest_path(output.final).unlink(missing_ok=True)
 
     def identity(self) -> str:
-        """Hash everything the outputs follow from: code, arguments, inputs, libraries, machine."""
+        """Hash everything the outputs follow from: code, arguments, inputs, libraries, machine.
+
+        Imports torch: the vector instructions and GPUs that it finds decide in which number format
+        a model computes, so what was sampled with others must not be gone on with.
+        """
+        gpus = machine.visible_gpus()
         arguments = self._command.arguments
         facts = (
             self._code.digest,
@@ -84,6 +89,7 @@ class Recording:
             [(record.path, record.sha256) for record in self._inputs],
             machine.installed(),
             machine.machine().model_dump(mode="json"),
+            gpus,
         )
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

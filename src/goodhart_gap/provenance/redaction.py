@@ -32,6 +32,8 @@ SECRET_VARIABLES = (
 PRIVATE_VARIABLES = ("AWS_ENDPOINT_URL", "SNAKEMAKE_STORAGE_S3_ENDPOINT_URL")
 """Environment variables whose values are masked too, though they open nothing."""
 
+_NAMED: set[str] = set()
+
 SHORTEST_BYTES = 6
 """A shorter value is not masked: it would blot out ordinary words, and it is no secret."""
 
@@ -39,6 +41,7 @@ _IN_TEXT = tuple(
     re.compile(pattern)
     for pattern in (
         r"(://)[^/\s:@]+:[^/\s@]+(?=@)",
+        r"(://)[^/\s@\"']+(?=@)",
         r"(?i)(\bbearer )[A-Za-z0-9._~+/=-]{6,}",
         r"(?i)(x-amz-(?:signature|credential|security-token)=)[^&\s\"']+",
     )
@@ -83,9 +86,14 @@ class Secrets(Settings):
         return cls.model_validate(values)
 
 
+def keep_secret(variable: str) -> None:
+    """Mask the value of one more variable from now on: one that a config file names."""
+    _NAMED.add(variable)
+
+
 def redact(text: str) -> str:
     """Return `text` without the values of secret variables and without credentials in URLs."""
-    for name in (*SECRET_VARIABLES, *PRIVATE_VARIABLES):
+    for name in (*SECRET_VARIABLES, *PRIVATE_VARIABLES, *sorted(_NAMED)):
         value = os.environ.get(name, "")
         if len(value) >= SHORTEST_BYTES and value in text:
             text = text.replace(value, f"***{name}***")

@@ -1,6 +1,7 @@
 """Hessians are X^T X / n of what goes into each layer of the base model, shard by shard."""
 
 import json
+import runpy
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from goodhart_gap.models.skeleton import read_config
 from tests.tiny_models import FAMILIES
 from tests.unit.conftest import Folders
 
+ROOT = Path(__file__).parents[3]
 SHARDS = ("blocks000-000", "blocks001-001")
 
 
@@ -151,3 +153,13 @@ def test_the_triangle_is_the_whole_product(width: int, tokens: int, batches: int
     whole = torch.cat(parts).double()
     torch.testing.assert_close(mirror_upper(total).double(), whole.T @ whole, rtol=1e-4, atol=1e-4)
     assert torch.equal(total, total.T)
+
+
+def test_hessians_of_other_threads_are_other_hessians() -> None:
+    # The order of sums depends on them, so they are a setting; hints make nothing stale.
+    script = runpy.run_path(str(ROOT / "scripts/accumulate_hessians.py"))["script"]
+    threads = [flag for flag in script.values.values() if "threads" in flag]
+    assert threads
+    assert script.hints == set()
+    rule = (ROOT / "rules/calibration.smk").read_text(encoding="utf-8")
+    assert [f"{flag} {{params.threads}}" in rule for flag in threads] == [True]

@@ -132,6 +132,16 @@ MISTAKES: list[tuple[str, Callable[[dict[str, Any]], Any], list[str]]] = [
         ["models.a b"],
     ),
     (
+        "misspelt folder",
+        lambda raw: raw.update(pathvars={"result": "/data"}),
+        ["pathvars.result: unknown key", "'results'", "benchmarks, logs, results"],
+    ),
+    (
+        "GPUs without sizes",
+        lambda raw: raw["models"]["smollm2-135m"].update(gpus=True),
+        ["models.smollm2-135m", "gpus: true needs `sizes`"],
+    ),
+    (
         "unknown experiment",
         lambda raw: raw.update(build=["smollm2-n1000"]),
         ["build", "smollm2-n1000", "'smollm2-n100'"],

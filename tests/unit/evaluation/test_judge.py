@@ -253,6 +253,7 @@ class Endpoint:
     keys: list[str | None] = field(default_factory=list)
     refusal: str = "no"
     answer: dict[str, Any] | None = None
+    page: bytes | None = None
 
 
 @pytest.fixture
@@ -278,7 +279,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
                 "usage": {"completion_tokens": 7},
             }
             reply = {"error": about.refusal} if status != 200 else about.answer or good
-            data = json.dumps(reply).encode()
+            data = about.page or json.dumps(reply).encode()
             self.send_response(status if self.path == "/v1/chat/completions" else 404)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -358,6 +359,12 @@ def test_no_key_and_no_need_of_one(endpoint: Endpoint, monkeypatch: pytest.Monke
 def test_an_answer_of_another_kind(endpoint: Endpoint) -> None:
     endpoint.answer = {"result": "hello"}
     with pytest.raises(GoodhartError, match="no chat completion"):
+        ApiJudge(asking(endpoint))(PROMPTS[:1])
+
+
+def test_a_page_in_place_of_an_answer(endpoint: Endpoint) -> None:
+    endpoint.page = b"<html>Welcome</html>"
+    with pytest.raises(GoodhartError, match=r"no chat completion \(it is no JSON\); check grading"):
         ApiJudge(asking(endpoint))(PROMPTS[:1])
 
 

@@ -1,5 +1,6 @@
 """Refusals of the preflight, with the numbers, on machines of every kind."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from goodhart_gap.operations import machine
 from goodhart_gap.operations import preflight as module
 from goodhart_gap.operations.demands import Demands, GpuDemand, demands_of
 from goodhart_gap.operations.machine import Disk, Gpu, disk_of, gpus
-from goodhart_gap.operations.preflight import preflight
+from goodhart_gap.operations.preflight import preflight, shared_gpus
 from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 from goodhart_gap.provenance.settings import MachineRates, PlanSettings
 
@@ -123,6 +124,16 @@ def test_gpus_of_other_machines_are_only_told() -> None:
     assert "GPUs: 2 of 75.0 GB on a node (sample_responses)" in report.text()
 
 
+def test_gpus_without_a_limit_are_refused() -> None:
+    (sentence,) = shared_gpus(DEMANDS, {"_cores": 8, "mem_mb": 1000})
+    assert sentence == (
+        "gpu: jobs would start on the same GPUs at once; add --resources gpu=N, with N the number "
+        "of GPUs here."
+    )
+    assert shared_gpus(DEMANDS, {"_cores": 8, "gpu": 2}) == []
+    assert shared_gpus(replace(DEMANDS, gpus=None), {"_cores": 8}) == []
+
+
 def test_a_cache_on_the_layer_of_a_container(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,11 +164,17 @@ def test_what_large_jobs_need_is_counted(tmp_path: Path) -> None:
     assert (demands.gpus.count, demands.gpus.rule) == (2, "sample_responses")
     assert demands.gpus.bytes_each == pytest.approx(76e9, rel=0.02)
     # Two blocks of 1.755 GB and their Hessians of 8.606 GB, packed to about 1 GB; two jobs at once.
-    # All weights for sampling are more.
-    assert demands.scratch_rule == "sample_responses"
-    assert demands.scratch_bytes == pytest.approx(145.4e9, rel=0.01)
+    # A job on GPUs, which reads all weights for sampling, runs beside them.
+    compressing = 2 * (2 * (1.755e9 + 8.606e9) + 1.0e9)
+    assert demands.scratch_rule == "compress_shard and sample_responses"
+    assert demands.scratch_bytes == pytest.approx(145.4e9 + compressing, rel=0.01)
     few = demands_of(jobs[:40], config, RATES, tmp_path, cores=32)
-    assert few.scratch_bytes == pytest.approx(2 * (2 * (1.755e9 + 8.606e9) + 1.0e9), rel=0.02)
+    assert few.scratch_rule == "compress_shard"
+    assert few.scratch_bytes == pytest.approx(compressing, rel=0.02)
+    # Of the rules on GPUs, only one runs at a time.
+    jobs.append(job("accumulate_hessians", model="big", shard="blocks000-001"))
+    more = demands_of(jobs, config, RATES, tmp_path, cores=32)
+    assert more.scratch_bytes == demands.scratch_bytes
     assert few.storage_bytes == pytest.approx(40 * 1.0e9, rel=0.1)
     assert demands_of(jobs[:40], CONFIG, RATES, tmp_path, cores=32).scratch_bytes == 0
 

@@ -1,14 +1,17 @@
 import json
+import subprocess
 from pathlib import Path
 
 import jsonschema
 import pytest
+import torch
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.provenance import hashing, schema
+from goodhart_gap.provenance import hashing, machine, schema
 from goodhart_gap.provenance.code_digest import code_digest
 from goodhart_gap.provenance.hashing import sha256_file
 from goodhart_gap.provenance.manifest import logical_path, manifest_path, read_manifest
+from goodhart_gap.provenance.record import Command, Recording
 
 CANARY = "canary-0123456789abcdef"
 
@@ -58,6 +61,64 @@ def test_an_input_changed_after_its_manifest_is_hashed_anew(project):
     project.sample()
     (record,) = manifest_of("results/responses/42.txt").inputs
     assert (record.manifest, record.sha256) == (False, sha256_file(Path("results/tasks.txt")))
+
+
+def journal_key(project, **environment: str) -> str:
+    """The key of the journal of a job, run with some variables."""
+    project.script(
+        "freeze",
+        """
+        script.input("--source")
+        script.output("--tasks", journal=True)
+
+        def main(args):
+            args.tasks.write_text(args.tasks_journal.key)
+        """,
+    )
+    files = ("--source", "tasks.txt", "--tasks", "results/tasks.txt")
+    project.run("freeze", *files, **environment)
+    return Path("results/tasks.txt").read_text()
+
+
+def test_a_journal_of_other_vector_instructions_is_not_gone_on_with(project):
+    # On a processor with none but the default ones, torch could not be told to leave them out.
+    if torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+        pytest.skip("this processor has no vector instructions that torch names")
+    assert journal_key(project) == journal_key(project)
+    assert journal_key(project) != journal_key(project, ATEN_CPU_CAPABILITY="default")
+
+
+def test_a_journal_of_other_gpus_is_not_gone_on_with(project, monkeypatch):
+    recording = Recording(Command(project.folder / "scripts/freeze.py", {}, (), ()), [], [])
+
+    def key(gpus: list[str]) -> str:
+        monkeypatch.setattr(machine, "visible_gpus", lambda: gpus)
+        return recording.identity()
+
+    assert key(["NVIDIA H100"]) == key(["NVIDIA H100"])
+    assert len({key([]), key(["NVIDIA H100"]), key(["NVIDIA H100"] * 2), key(["A10"])}) == 4
+
+
+def test_gpus_are_named_without_holding_one(monkeypatch):
+    asked = []
+
+    def run(command, **options):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, "NVIDIA H100\nNVIDIA A10\n", "")
+
+    monkeypatch.setattr(machine.subprocess, "run", run)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert (machine.visible_gpus(), asked) == ([], [])
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert machine.visible_gpus() == ["NVIDIA H100", "NVIDIA A10"]
+    assert not torch.cuda.is_initialized()
+
+
+def test_gpus_that_cannot_be_named_are_told(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(machine, "_ASK", "raise RuntimeError('the driver is too old')")
+    with pytest.raises(GoodhartError, match=r"\(RuntimeError: the driver is too old\); repair"):
+        machine.visible_gpus()
 
 
 def test_a_failed_job_leaves_no_manifest(finished):

@@ -196,5 +196,30 @@ def test_wrong_rates_are_one_sentence(tmp_path):
         read_plan_settings(path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "job_start_s",
+            "job_strat_s",
+            r"job_strat_s: unknown key \(did you mean 'job_start_s'\?\);",
+        ),
+        (
+            "hidden",
+            "hiden",
+            r"models\.big\.hiden: unknown key \(did you mean 'hidden'\?\); correct",
+        ),
+        ("dollars_per_hour", "dollars", r"cpu_core\.dollars: unknown key.*allowed here: .*flops"),
+        ("{", "{{", r"plan\.yaml: not valid YAML \(.* line 1, .*\); correct it\.$"),
+    ],
+)
+def test_a_misspelt_rate_is_one_sentence(tmp_path, old, new, sentence):
+    path = tmp_path / "plan.yaml"
+    path.write_text(SETTINGS.model_dump_json().replace(old, new, 1))
+    with pytest.raises(GoodhartError, match=sentence) as caught:
+        read_plan_settings(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_default_rates_are_valid():
     read_plan_settings(Path(__file__).parents[3] / "config/plan.yaml")

@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from goodhart_gap.operations.pods.api import NotToBeHadError, Pod, PodApi
 from goodhart_gap.operations.pods.report import END, LOG
 from goodhart_gap.operations.pods.settings import PodSettings
 from goodhart_gap.operations.pods.start import COMMAND, VARIABLE, encoded, start_script
-from goodhart_gap.provenance.redaction import redact
+from goodhart_gap.provenance.redaction import keep_secret, redact
 from goodhart_gap.storage.store import Store
 
 PASSED_ON = (
@@ -30,10 +30,15 @@ PASSED_ON = (
     "AWS_SESSION_TOKEN",
     "AWS_ENDPOINT_URL",
     "AWS_DEFAULT_REGION",
+    "AWS_REGION",
     "SNAKEMAKE_STORAGE_S3_ACCESS_KEY",
     "SNAKEMAKE_STORAGE_S3_SECRET_KEY",
+    "SNAKEMAKE_STORAGE_S3_TOKEN",
+    "SNAKEMAKE_STORAGE_S3_ENDPOINT_URL",
+    "SNAKEMAKE_STORAGE_S3_REGION",
 )
-"""Variables of this environment (or .env) that the pod gets. RunPod gives it a key of its own."""
+"""Variables of this environment (or .env) that the pod gets, besides the keys of its judges. RunPod
+gives it a key of its own."""
 
 SOFTWARE_BYTES = 2.5e10
 """Virtual environment with CUDA libraries, caches, logs."""
@@ -50,6 +55,8 @@ class Predicted:
     demands: Demands
     hours: float
     """At least, with the GPUs of the pod."""
+    key_variables: tuple[str, ...] = ()
+    """Variables that hold the keys of the judges that the run asks."""
 
 
 def create(
@@ -60,8 +67,8 @@ def create(
 ) -> Pod:
     """Create the pod on the first GPU type that is to be had within the cap; return it.
 
-    Raises GoodhartError when a pod of that name exists, a variable cannot be passed on, or no type
-    will do; the reason for each type is in the message.
+    Raises GoodhartError when a pod of that name exists, a variable is missing or cannot be passed
+    on, or no type will do; the reason for each type is in the message.
     """
     there = api.named(settings.name)
     if there is not None:
@@ -70,7 +77,7 @@ def create(
             f"`goodhart-gap pod watch`, or delete it with `goodhart-gap pod delete "
             f"{settings.name}`."
         )
-    environment = _environment()
+    environment = environment_of_pod(predicted.key_variables)
     demands = predicted.demands
     count = settings.gpu_count or (demands.gpus.count if demands.gpus else 1)
     volume_bytes = demands.results_bytes + demands.scratch_bytes + SOFTWARE_BYTES
@@ -192,8 +199,20 @@ def find(name: str, api: PodApi) -> Pod:
     return pod
 
 
-def _environment() -> dict[str, str]:
-    found = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+def environment_of_pod(key_variables: Iterable[str] = ()) -> dict[str, str]:
+    """Return the variables that a pod gets from here; their values are masked from now on.
+
+    Raises GoodhartError when the key of a judge is not set, or a value cannot be passed on.
+    """
+    for name in key_variables:
+        keep_secret(name)
+        if not os.environ.get(name):
+            raise GoodhartError(
+                f"{name}: not set, and the judge of this run needs it (grading.judge.api); put it "
+                "into the environment or .env."
+            )
+    names = (*PASSED_ON, *key_variables)
+    found = {name: os.environ[name] for name in names if os.environ.get(name)}
     for name, value in found.items():
         if any(sign in value for sign in '"\\\n'):
             raise GoodhartError(

@@ -22,6 +22,10 @@ log={volume}/pod.log
 report=(python -m goodhart_gap.operations.pods.report --log "$log" --prefix {prefix})
 finish() {{
   code=$?
+  # Only `all` copies small results by itself. A run whose results are not on S3 has not ended well.
+  if [ -d results ]; then
+    python -m goodhart_gap.cli mirror results {prefix} >> "$log" 2>&1 || code=$((code ? code : 1))
+  fi
   # What it is copying now must not arrive after the whole log.
   kill "${{reporter:-}}" 2> /dev/null && wait "$reporter" 2> /dev/null
   "${{report[@]}}" --end "$code"
@@ -32,7 +36,9 @@ trap finish EXIT
   if [ ! -d workflow ]; then git clone --quiet {repository} workflow; fi \\
     && cd workflow && git fetch --quiet && git checkout --quiet {commit} || exit 1
   if ! python -c 'import goodhart_gap, snakemake' 2> /dev/null; then
-    make .venv/installed && .venv/bin/pip install --quiet '.[s3]' || exit 1
+    # The lock holds what S3 needs. Installing the package again would replace the editable install
+    # by a copy, beside which no scripts lie.
+    make .venv/installed || exit 1
   fi
 }} >> "$log" 2>&1
 if [ -d .venv ]; then export PATH="$PWD/.venv/bin:$PATH"; fi
