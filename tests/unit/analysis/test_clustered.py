@@ -110,6 +110,24 @@ def test_no_changed_task_is_bounded_not_certain():
     assert t_p_value(estimate) == 1.0
 
 
+def collapsed(still):
+    """Forty tasks executed in all five runs; under treatment only the first `still` are."""
+    random = np.random.default_rng(5)
+    control = Sums(y=random.integers(0, 6, 40).astype(float), x=np.full(40, 5.0))
+    x = np.where(np.arange(40) < still, 5.0, 0.0)
+    return Sums(y=np.minimum(4.0, x), x=x), control
+
+
+def test_a_difference_has_the_clusters_of_the_condition_with_fewer():
+    one = estimate_difference(*collapsed(1), "empty")
+    assert one.defined
+    assert (one.clusters, one.note, one.has_error) == (1, "n/a (one task)", False)
+    assert np.isnan(t_p_value(one))
+    assert np.isnan(difference_interval(one, 0.95, changed_clusters=40)[0])
+    three = estimate_difference(*collapsed(3), "empty")
+    assert (three.clusters, three.degrees_of_freedom) == (3, 2)
+
+
 def test_one_cluster_has_a_value_and_no_interval():
     estimate = estimate_ratio(Sums(y=np.array([2.0]), x=np.array([5.0])))
     assert estimate.value == pytest.approx(0.4)
