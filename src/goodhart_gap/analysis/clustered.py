@@ -128,7 +128,7 @@ def difference_interval(
     """Return (low, high, method) for a difference of two rates, inside [-limit, limit].
 
     Where no cluster changed at all, the share of tasks that could change is bounded by the exact
-    binomial limit, and so is the difference: no task moves it by more than its share.
+    binomial limit, and so is the difference: no task moves it by more than `limit` times its share.
     """
     if not estimate.defined or estimate.clusters < 2:
         return (float("nan"), float("nan"), estimate.note or "n/a (one task)")
@@ -137,7 +137,7 @@ def difference_interval(
         return (max(low, -limit), min(high, limit), "t")
     if changed_clusters or estimate.value:
         return (float("nan"), float("nan"), "n/a (no variation between tasks)")
-    bound = 1 - ((1 - confidence) / 2) ** (1 / estimate.clusters)
+    bound = limit * (1 - ((1 - confidence) / 2) ** (1 / estimate.clusters))
     return (-bound, bound, "exact, no task changed")
 
 

@@ -173,11 +173,10 @@ def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict
     undefined = estimand.undefined if pairs.count else "no pair of runs"
     estimate = estimate_difference(treated, control, undefined)
     changed = int(np.count_nonzero((treated.y != control.y) | (treated.x != control.x)))
+    # A task's rate can go from 0 to 1, its dissociation from -1 to 1.
+    limit = 1.0 if estimand.is_rate else 2.0
     low, high, method = difference_interval(
-        estimate,
-        settings.confidence,
-        changed_clusters=changed,
-        limit=1.0 if estimand.is_rate else 2.0,
+        estimate, settings.confidence, changed_clusters=changed, limit=limit
     )
     alpha = 1 - settings.confidence
     permutation = permutation_test(
@@ -194,7 +193,7 @@ def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict
     equivalent = p_equivalence < alpha or (
         estimate.defined
         and not changed
-        and unchanged_is_equivalent(estimate.clusters, settings.equivalence_margin, alpha)
+        and unchanged_is_equivalent(estimate.clusters, settings.equivalence_margin, alpha, limit)
     )
     return {
         "estimand": estimand.name,

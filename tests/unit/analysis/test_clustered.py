@@ -108,6 +108,9 @@ def test_no_changed_task_is_bounded_not_certain():
     assert (low, high) == (-high, pytest.approx(1 - 0.025 ** (1 / 3)))
     assert method == "exact, no task changed"
     assert t_p_value(estimate) == 1.0
+    # A task's dissociation goes from -1 to 1, so that it may move twice as far.
+    wide = difference_interval(estimate, 0.95, changed_clusters=0, limit=2.0)
+    assert wide[:2] == pytest.approx((2 * low, 2 * high))
 
 
 def collapsed(still):

@@ -189,6 +189,18 @@ def test_verdicts_tell_different_equivalent_and_inconclusive():
     assert verdict(lambda task: task > 2) == "inconclusive"
 
 
+def test_an_unchanged_dissociation_takes_twice_the_tasks_to_be_equivalent():
+    table = table_of(
+        evaluation(f"t{task:03d}", condition, understands=True, executes=True)
+        for task in range(100)
+        for condition in CONDITIONS
+    )
+    rows = comparison_table(table, facts_about(table), QUICK).set_index("estimand")
+    assert rows.loc["dbdk", "equivalent"]
+    assert not rows.loc["dissociation", "equivalent"]
+    assert rows.loc["dissociation", "high"] == pytest.approx(2 * rows.loc["dbdk", "high"])
+
+
 def test_categories_are_adjusted_together():
     outcomes = random_outcomes(tasks=12)
     table = category_table(outcomes, facts_about(outcomes), QUICK)
