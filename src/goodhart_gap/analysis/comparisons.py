@@ -266,9 +266,9 @@ def _holm(p_values: Any, primary: Any) -> Any:
 def _judge(
     row: dict[str, Any], design: ExperimentDesign, settings: StatisticsSettings
 ) -> Sequence[str]:
-    p_value = row["p_adjusted"] if row["primary"] else row["p_value"]
     verdict = judge(
-        p_value=float(p_value),
+        primary=bool(row["primary"]),
+        p_value=float(row["p_adjusted"]),
         equivalent=bool(row["equivalent"]),
         alpha=1 - settings.confidence,
         clusters=int(row["tasks"]),

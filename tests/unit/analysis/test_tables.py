@@ -181,12 +181,35 @@ def test_verdicts_tell_different_equivalent_and_inconclusive():
     def verdict(understood):
         table = outcomes(understood)
         facts = facts_about(table, grader_gate="passed")
-        rows = comparison_table(table, facts, QUICK).set_index("estimand")
+        settings = QUICK.model_copy(update={"primary": ("understands",)})
+        rows = comparison_table(table, facts, settings).set_index("estimand")
+        assert set(rows["verdict"].drop("understands")) <= {"exploratory", "refused"}
         return rows.loc["understands", "verdict"]
 
     assert verdict(lambda task: task > 20) == "different"
     assert verdict(lambda task: True) == "equivalent"
     assert verdict(lambda task: task > 2) == "inconclusive"
+
+
+def test_what_is_not_primary_is_exploratory_however_small_its_p_value():
+    table = table_of(
+        evaluation(
+            f"t{task:03d}",
+            condition,
+            understands=condition == "baseline" or task > 40,
+            executes=task % 2 == 0,
+        )
+        for task in range(100)
+        for condition in CONDITIONS
+    )
+    facts = facts_about(table, grader_gate="passed")
+    rows = comparison_table(table, facts, QUICK).set_index("estimand")
+    assert rows.loc["understands", "p_value"] < 1e-6
+    assert rows.loc["understands", ["verdict", "reason"]].tolist() == [
+        "exploratory",
+        "not a primary estimand; its p value is not adjusted",
+    ]
+    assert rows.loc["dissociation", "verdict"] == "different"
 
 
 def test_an_unchanged_dissociation_takes_twice_the_tasks_to_be_equivalent():
