@@ -41,8 +41,9 @@ def comparison_table(
 ) -> pd.DataFrame:
     """One row a condition and estimand; blank cells come with a note that says why.
 
-    `p_value` is the t test's; `p_adjusted` is Holm's over the primary family (all conditions) for
-    primary estimands and blank for the others.
+    `p_value` is that of the test in `test`: the t test, or the permutation test where every task
+    changes alike and leaves the t test no error. `p_adjusted` is Holm's over the primary family (all
+    conditions) for primary estimands and blank for the others.
     """
     rows = []
     for condition, pairs in _pairs(outcomes, design):
@@ -144,6 +145,7 @@ COMPARISON_COLUMNS = [
     "bootstrap_low",
     "bootstrap_high",
     "p_value",
+    "test",
     "p_adjusted",
     "p_permutation",
     "permutations",
@@ -182,6 +184,10 @@ def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict
     permutation = permutation_test(
         treated, control, permutations=settings.permutations, seed=settings.seed
     )
+    p_value, test = t_p_value(estimate), "t"
+    if estimate.standard_error == 0 and estimate.value:
+        # The largest change there is must not drop out of Holm's family for want of an error.
+        p_value, test = permutation.p_value, "permutation"
     bootstrap = bootstrap_interval(
         treated,
         control,
@@ -212,7 +218,8 @@ def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict
         "method": method,
         "bootstrap_low": bootstrap[0],
         "bootstrap_high": bootstrap[1],
-        "p_value": t_p_value(estimate),
+        "p_value": p_value,
+        "test": test if np.isfinite(p_value) else "",
         "p_permutation": permutation.p_value,
         "permutations": "all" if permutation.exact else str(permutation.swaps),
         "p_equivalence": p_equivalence,

@@ -212,6 +212,21 @@ def test_what_is_not_primary_is_exploratory_however_small_its_p_value():
     assert rows.loc["dissociation", "verdict"] == "different"
 
 
+def test_total_collapse_is_different_and_in_the_family_of_holm():
+    table = table_of(
+        evaluation(
+            f"t{task:03d}", condition, understands=True, executes=condition == "baseline"
+        )
+        for task in range(40)
+        for condition in CONDITIONS
+    )
+    facts = facts_about(table, grader_gate="passed")
+    row = comparison_table(table, facts, QUICK).set_index("estimand").loc["dissociation"]
+    assert (row["difference"], row["standard_error"], row["test"]) == (1, 0, "permutation")
+    assert row["p_adjusted"] == row["p_permutation"] == 1 / (QUICK.permutations + 1)
+    assert row["verdict"] == "different"
+
+
 def test_an_unchanged_dissociation_takes_twice_the_tasks_to_be_equivalent():
     table = table_of(
         evaluation(f"t{task:03d}", condition, understands=True, executes=True)
