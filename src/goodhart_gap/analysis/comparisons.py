@@ -42,8 +42,8 @@ def comparison_table(
     """One row a condition and estimand; blank cells come with a note that says why.
 
     `p_value` is that of the test in `test`: the t test, or the permutation test where every task
-    changes alike and leaves the t test no error. `p_adjusted` is Holm's over the primary family (all
-    conditions) for primary estimands and blank for the others.
+    changes alike and leaves the t test no error. `p_adjusted` is Holm's over the primary family
+    (all conditions) for primary estimands and blank for the others.
     """
     rows = []
     for condition, pairs in _pairs(outcomes, design):

@@ -19,6 +19,8 @@ def rows(**changes):
                     "wrongly_rejected": 0,
                     "to_reject": 100,
                     "wrongly_accepted": 0,
+                    "tasks_to_accept": 20,
+                    "tasks_to_reject": 20,
                     "sensitivity": 0.95,
                     "sensitivity_low": 0.9,
                     "sensitivity_high": 0.99,
@@ -36,7 +38,12 @@ def rows(**changes):
 
 @pytest.mark.parametrize(
     ("changes", "gate"),
-    [({}, "passed"), ({"kappa": 0.5}, "failed"), ({"specificity": None}, "failed")],
+    [
+        ({}, "passed"),
+        ({"kappa": 0.5}, "failed"),
+        ({"specificity": None}, "failed"),
+        ({"tasks_to_accept": 1}, "failed"),
+    ],
 )
 def test_the_gate_is_that_of_the_validation(changes, gate):
     assert grader_gate(rows(**changes), "concepts") == gate

@@ -214,9 +214,7 @@ def test_what_is_not_primary_is_exploratory_however_small_its_p_value():
 
 def test_total_collapse_is_different_and_in_the_family_of_holm():
     table = table_of(
-        evaluation(
-            f"t{task:03d}", condition, understands=True, executes=condition == "baseline"
-        )
+        evaluation(f"t{task:03d}", condition, understands=True, executes=condition == "baseline")
         for task in range(40)
         for condition in CONDITIONS
     )
