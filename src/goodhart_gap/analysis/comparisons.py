@@ -31,7 +31,7 @@ from goodhart_gap.analysis.resampling import (
     mcnemar_exact,
     permutation_test,
 )
-from goodhart_gap.analysis.settings import ExperimentDesign, StatisticsSettings
+from goodhart_gap.analysis.settings import ExperimentDesign, StatisticsSettings, level_for
 from goodhart_gap.analysis.variance import leave_one_out, minimum_detectable_effect
 from goodhart_gap.analysis.verdicts import judge
 
@@ -48,7 +48,7 @@ def comparison_table(
     rows = []
     for condition, pairs in _pairs(outcomes, design):
         for estimand in (*ESTIMANDS, *quadrant_estimands()):
-            rows.append({"condition": condition} | _row(pairs, estimand, settings))
+            rows.append({"condition": condition} | _row(pairs, estimand, design, settings))
     if not rows:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
     table = pd.DataFrame(rows)
@@ -170,7 +170,9 @@ def _pairs(outcomes: pd.DataFrame, design: ExperimentDesign) -> list[tuple[str, 
     ]
 
 
-def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict[str, Any]:
+def _row(
+    pairs: Pairs, estimand: Estimand, design: ExperimentDesign, settings: StatisticsSettings
+) -> dict[str, Any]:
     treated, control = pair_sums(pairs, estimand)
     undefined = estimand.undefined if pairs.count else "no pair of runs"
     estimate = estimate_difference(treated, control, undefined)
@@ -225,7 +227,7 @@ def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict
         "p_equivalence": p_equivalence,
         "equivalent": equivalent,
         "detectable": minimum_detectable_effect(
-            estimate, settings.confidence, settings.power_target
+            estimate, 1 - level_for(estimand.name, design, settings), settings.power_target
         ),
         "note": _note(estimate, changed),
     } | _mcnemar(pairs, estimand, treated, control)

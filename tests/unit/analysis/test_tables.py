@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from goodhart_gap.analysis.comparisons import category_table, comparison_table, influence_table
 from goodhart_gap.analysis.flips import flip_table, transition_table
@@ -223,6 +224,20 @@ def test_total_collapse_is_different_and_in_the_family_of_holm():
     assert (row["difference"], row["standard_error"], row["test"]) == (1, 0, "permutation")
     assert row["p_adjusted"] == row["p_permutation"] == 1 / (QUICK.permutations + 1)
     assert row["verdict"] == "different"
+
+
+def test_the_detectable_change_of_a_primary_estimand_is_that_of_an_adjusted_test():
+    outcomes = random_outcomes(tasks=30)
+    facts = facts_about(outcomes)
+
+    def detectable(*primary):
+        settings = QUICK.model_copy(update={"primary": primary})
+        rows = comparison_table(outcomes, facts, settings).set_index(["condition", "estimand"])
+        return rows.loc[("uniform", "understands"), "detectable"]
+
+    alone, among = detectable("dbdk"), detectable("dbdk", "understands")
+    multiples = [t.ppf(1 - level / 2, 29) + t.ppf(0.8, 29) for level in (0.05, 0.05 / 4)]
+    assert among / alone == pytest.approx(multiples[1] / multiples[0])
 
 
 def test_an_unchanged_dissociation_takes_twice_the_tasks_to_be_equivalent():
