@@ -312,14 +312,15 @@ def gate_shortfalls(rows: Iterable[Mapping[str, Any]], grader: str = "concepts")
 
 
 def corrected_rate(apparent: float, sensitivity: float, specificity: float) -> float:
-    """Return the rate corrected for a grader's errors, within [0, 1]; NaN for a useless grader.
+    """Return the rate corrected for a grader's errors; NaN for a useless grader.
 
+    It is not clipped: outside [0, 1] no true rate gives the apparent one with these errors.
     Rogan and Gladen (1978): (apparent + specificity - 1) / (sensitivity + specificity - 1).
     """
     power = sensitivity + specificity - 1
     if power <= 0:
         return math.nan
-    return min(1.0, max(0.0, (apparent + specificity - 1) / power))
+    return (apparent + specificity - 1) / power
 
 
 def _shown(value: float) -> float | str:

@@ -240,3 +240,4 @@ def test_rates_by_hand() -> None:
     assert kappa == pytest.approx(0.7)
     assert corrected_rate(0.55, 0.9, 0.8) == pytest.approx(0.5)
     assert np.isnan(corrected_rate(0.5, 0.5, 0.5))
+    assert corrected_rate(0.7, 0.5, 0.9) == pytest.approx(1.5)
