@@ -166,7 +166,7 @@ def summary(verdicts: Sequence[Verdict], confidence: float = 0.95) -> dict[str, 
         for _ in range(_RESAMPLES if len(tables) > 1 else 0)
     ]
     tail = (1 - confidence) / 2
-    lows = []
+    lows: list[float] = []
     for place, name in enumerate(("sensitivity", "specificity", "kappa")):
         row[name] = _shown(estimates[place])
         values = [rate[place] for rate in resampled if not math.isnan(rate[place])]
