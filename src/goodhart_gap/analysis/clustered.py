@@ -6,10 +6,11 @@ G counts the clusters that contribute to it (Taylor linearisation, Binder 1983, 
 279-292). For a share among rows with x = 1 this is the cluster-robust variance of a
 linear-probability model with an intercept (Liang and Zeger 1986, Biometrika 73, 13-22). A
 difference of two ratios has the difference of the deviations, which carries the pairing.
-Intervals use t with G - 1 degrees of freedom.
+Intervals use t with G - 1 degrees of freedom, where a difference has the G of the condition with
+fewer clusters.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,13 +79,21 @@ def estimate_ratio(sums: Sums, undefined: str = "empty denominator") -> Estimate
 
 
 def estimate_difference(treated: Sums, control: Sums, undefined: str) -> Estimate:
-    """Estimate the ratio of `treated` less that of `control`, over the same clusters."""
+    """Estimate the ratio of `treated` less that of `control`, over the same clusters.
+
+    It has as many clusters as the one of the two that rests on fewer: such a ratio varies as those
+    few do, however many the other one has.
+    """
     if not treated.x.sum() or not control.x.sum():
         return Estimate(float("nan"), note=f"n/a ({undefined})")
     contributing = int(np.count_nonzero((treated.x != 0) | (control.x != 0)))
-    return _estimate(
+    estimate = _estimate(
         treated.ratio - control.ratio, treated.deviations - control.deviations, contributing
     )
+    fewest = int(min(np.count_nonzero(treated.x), np.count_nonzero(control.x)))
+    if fewest < 2:
+        return Estimate(estimate.value, clusters=fewest, note="n/a (one task)")
+    return replace(estimate, clusters=fewest)
 
 
 def t_interval(estimate: Estimate, confidence: float) -> tuple[float, float]:
@@ -119,7 +128,7 @@ def difference_interval(
     """Return (low, high, method) for a difference of two rates, inside [-limit, limit].
 
     Where no cluster changed at all, the share of tasks that could change is bounded by the exact
-    binomial limit, and so is the difference: no task moves it by more than its share.
+    binomial limit, and so is the difference: no task moves it by more than `limit` times its share.
     """
     if not estimate.defined or estimate.clusters < 2:
         return (float("nan"), float("nan"), estimate.note or "n/a (one task)")
@@ -128,7 +137,7 @@ def difference_interval(
         return (max(low, -limit), min(high, limit), "t")
     if changed_clusters or estimate.value:
         return (float("nan"), float("nan"), "n/a (no variation between tasks)")
-    bound = 1 - ((1 - confidence) / 2) ** (1 / estimate.clusters)
+    bound = limit * (1 - ((1 - confidence) / 2) ** (1 / estimate.clusters))
     return (-bound, bound, "exact, no task changed")
 
 

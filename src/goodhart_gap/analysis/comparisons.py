@@ -31,7 +31,7 @@ from goodhart_gap.analysis.resampling import (
     mcnemar_exact,
     permutation_test,
 )
-from goodhart_gap.analysis.settings import ExperimentDesign, StatisticsSettings
+from goodhart_gap.analysis.settings import ExperimentDesign, StatisticsSettings, level_for
 from goodhart_gap.analysis.variance import leave_one_out, minimum_detectable_effect
 from goodhart_gap.analysis.verdicts import judge
 
@@ -41,13 +41,14 @@ def comparison_table(
 ) -> pd.DataFrame:
     """One row a condition and estimand; blank cells come with a note that says why.
 
-    `p_value` is the t test's; `p_adjusted` is Holm's over the primary family (all conditions) for
-    primary estimands and blank for the others.
+    `p_value` is that of the test in `test`: the t test, or the permutation test where every task
+    changes alike and leaves the t test no error. `p_adjusted` is Holm's over the primary family
+    (all conditions) for primary estimands and blank for the others.
     """
     rows = []
     for condition, pairs in _pairs(outcomes, design):
         for estimand in (*ESTIMANDS, *quadrant_estimands()):
-            rows.append({"condition": condition} | _row(pairs, estimand, settings))
+            rows.append({"condition": condition} | _row(pairs, estimand, design, settings))
     if not rows:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
     table = pd.DataFrame(rows)
@@ -144,6 +145,7 @@ COMPARISON_COLUMNS = [
     "bootstrap_low",
     "bootstrap_high",
     "p_value",
+    "test",
     "p_adjusted",
     "p_permutation",
     "permutations",
@@ -168,21 +170,26 @@ def _pairs(outcomes: pd.DataFrame, design: ExperimentDesign) -> list[tuple[str, 
     ]
 
 
-def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict[str, Any]:
+def _row(
+    pairs: Pairs, estimand: Estimand, design: ExperimentDesign, settings: StatisticsSettings
+) -> dict[str, Any]:
     treated, control = pair_sums(pairs, estimand)
     undefined = estimand.undefined if pairs.count else "no pair of runs"
     estimate = estimate_difference(treated, control, undefined)
     changed = int(np.count_nonzero((treated.y != control.y) | (treated.x != control.x)))
+    # A task's rate can go from 0 to 1, its dissociation from -1 to 1.
+    limit = 1.0 if estimand.is_rate else 2.0
     low, high, method = difference_interval(
-        estimate,
-        settings.confidence,
-        changed_clusters=changed,
-        limit=1.0 if estimand.is_rate else 2.0,
+        estimate, settings.confidence, changed_clusters=changed, limit=limit
     )
     alpha = 1 - settings.confidence
     permutation = permutation_test(
         treated, control, permutations=settings.permutations, seed=settings.seed
     )
+    p_value, test = t_p_value(estimate), "t"
+    if estimate.standard_error == 0 and estimate.value:
+        # The largest change there is must not drop out of Holm's family for want of an error.
+        p_value, test = permutation.p_value, "permutation"
     bootstrap = bootstrap_interval(
         treated,
         control,
@@ -194,7 +201,7 @@ def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict
     equivalent = p_equivalence < alpha or (
         estimate.defined
         and not changed
-        and unchanged_is_equivalent(estimate.clusters, settings.equivalence_margin, alpha)
+        and unchanged_is_equivalent(estimate.clusters, settings.equivalence_margin, alpha, limit)
     )
     return {
         "estimand": estimand.name,
@@ -213,13 +220,14 @@ def _row(pairs: Pairs, estimand: Estimand, settings: StatisticsSettings) -> dict
         "method": method,
         "bootstrap_low": bootstrap[0],
         "bootstrap_high": bootstrap[1],
-        "p_value": t_p_value(estimate),
+        "p_value": p_value,
+        "test": test if np.isfinite(p_value) else "",
         "p_permutation": permutation.p_value,
         "permutations": "all" if permutation.exact else str(permutation.swaps),
         "p_equivalence": p_equivalence,
         "equivalent": equivalent,
         "detectable": minimum_detectable_effect(
-            estimate, settings.confidence, settings.power_target
+            estimate, 1 - level_for(estimand.name, design, settings), settings.power_target
         ),
         "note": _note(estimate, changed),
     } | _mcnemar(pairs, estimand, treated, control)
@@ -267,9 +275,9 @@ def _holm(p_values: Any, primary: Any) -> Any:
 def _judge(
     row: dict[str, Any], design: ExperimentDesign, settings: StatisticsSettings
 ) -> Sequence[str]:
-    p_value = row["p_adjusted"] if row["primary"] else row["p_value"]
     verdict = judge(
-        p_value=float(p_value),
+        primary=bool(row["primary"]),
+        p_value=float(row["p_adjusted"]),
         equivalent=bool(row["equivalent"]),
         alpha=1 - settings.confidence,
         clusters=int(row["tasks"]),

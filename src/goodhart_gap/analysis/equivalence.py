@@ -17,9 +17,10 @@ def equivalence_p_value(estimate: Estimate, margin: float) -> float:
     return float(max(t_above(above, freedom), t_above(-below, freedom)))
 
 
-def unchanged_is_equivalent(clusters: int, margin: float, alpha: float) -> bool:
+def unchanged_is_equivalent(clusters: int, margin: float, alpha: float, limit: float = 1.0) -> bool:
     """Whether no change in any of `clusters` tasks bounds the change inside the margin.
 
-    The share of tasks that could change is at most 1 - alpha^(1/G) at one-sided level alpha.
+    The share of tasks that could change is at most 1 - alpha^(1/G) at one-sided level alpha, and
+    one task changes by at most `limit`: 1 for a rate, 2 for a difference of rates.
     """
-    return clusters > 1 and 1 - alpha ** (1 / clusters) < margin
+    return clusters > 1 and limit * (1 - alpha ** (1 / clusters)) < margin

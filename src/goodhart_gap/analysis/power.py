@@ -1,7 +1,9 @@
 """Would a larger experiment settle it? Power by simulation from estimated variance components.
 
 Experiments of other sizes are drawn from the model of `power_model` and analysed with the paired,
-task-clustered t test that the real one gets.
+task-clustered t test that the real one gets. A primary estimand is tested at its share of the level
+(Bonferroni's bound on Holm's procedure, whose smallest p value meets that share), another at the
+whole level, like its unadjusted p value.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +15,12 @@ import pandas as pd
 from goodhart_gap.analysis.distributions import shifted_t_above, t_above, t_quantile
 from goodhart_gap.analysis.estimands import estimand_named, pair_conditions
 from goodhart_gap.analysis.power_model import Components, estimate_components, simulate_changes
-from goodhart_gap.analysis.settings import Design, ExperimentDesign, StatisticsSettings
+from goodhart_gap.analysis.settings import (
+    Design,
+    ExperimentDesign,
+    StatisticsSettings,
+    level_for,
+)
 
 SIMULATED = ("understands", "executes", "dissociation", "dbdk")
 """Estimands whose power is simulated."""
@@ -32,12 +39,14 @@ def simulate_power(
     changes: Sequence[float],
     *,
     alpha: float,
+    equivalence_alpha: float,
     margin: float,
     simulations: int,
     seed: int,
 ) -> list[tuple[float, float]]:
     """Return, for each true change, the shares of experiments that find it, and equivalence.
 
+    A change is tested at level `alpha`, equivalence at `equivalence_alpha`.
     The changed mean must lie inside the range of values. All changes are simulated with the same
     random numbers, so that they can be compared.
     """
@@ -53,7 +62,8 @@ def simulate_power(
             t_above((means + margin) / safe, tasks - 1),
             t_above((margin - means) / safe, tasks - 1),
         )
-        found.append((float((p_difference < alpha).mean()), float((p_equivalence < alpha).mean())))
+        different, equivalent = p_difference < alpha, p_equivalence < equivalence_alpha
+        found.append((float(different.mean()), float(equivalent.mean())))
     return found
 
 
@@ -87,7 +97,11 @@ def power_table(
                 "across": components.across,
                 "note": "" if components.repeated else ONE_RUN,
             }
-            found = [*_simulated(components, settings), *_curve(components, settings)]
+            alpha = level_for(name, design, settings)
+            found = [
+                *_simulated(components, settings, alpha),
+                *_curve(components, settings, alpha),
+            ]
             rows.extend(shared | row for row in found)
     return pd.DataFrame(rows, columns=POWER_COLUMNS)
 
@@ -117,14 +131,17 @@ CURVE_DRAWS = 10000
 """Simulated tasks from which the spread of a difference is taken for the curve."""
 
 
-def _simulated(components: Components, settings: StatisticsSettings) -> Iterator[dict[str, Any]]:
+def _simulated(
+    components: Components, settings: StatisticsSettings, alpha: float
+) -> Iterator[dict[str, Any]]:
     changes = (0.0, *settings.power_changes)
     for size in settings.power_designs:
         found = simulate_power(
             components,
             size,
             [_feasible(components, change) for change in changes],
-            alpha=1 - settings.confidence,
+            alpha=alpha,
+            equivalence_alpha=1 - settings.confidence,
             margin=settings.equivalence_margin,
             simulations=settings.power_simulations,
             seed=settings.seed,
@@ -133,10 +150,12 @@ def _simulated(components: Components, settings: StatisticsSettings) -> Iterator
             yield _row("simulated", size.tasks, size.runs, change, power, equivalence)
 
 
-def _curve(components: Components, settings: StatisticsSettings) -> Iterator[dict[str, Any]]:
+def _curve(
+    components: Components, settings: StatisticsSettings, alpha: float
+) -> Iterator[dict[str, Any]]:
     tasks = np.array(CURVE_TASKS)
     counted = np.maximum(2, np.round(tasks * components.task_share))
-    limits = [t_quantile((1 + settings.confidence) / 2, freedom) for freedom in counted - 1]
+    limits = [t_quantile(1 - alpha / 2, freedom) for freedom in counted - 1]
     for runs in sorted({size.runs for size in settings.power_designs}):
         random = np.random.default_rng([settings.seed, runs])
         shape = (1, CURVE_DRAWS)

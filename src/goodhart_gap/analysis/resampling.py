@@ -31,11 +31,11 @@ def bootstrap_interval(
     """Percentile interval of a ratio, or of a difference of two, over resampled clusters.
 
     Whole clusters are drawn with replacement, as many as there are; draws whose denominator is 0
-    are left out. NaN where fewer than two clusters contribute or most draws are undefined.
+    are left out. NaN where a ratio rests on fewer than two clusters or most draws are undefined.
     """
     count = len(treated.x)
-    contributing = (treated.x != 0) | (control.x != 0 if control else False)
-    if np.count_nonzero(contributing) < 2:
+    ratios = [treated, control] if control else [treated]
+    if min(np.count_nonzero(sums.x) for sums in ratios) < 2:
         return (float("nan"), float("nan"))
     random = np.random.default_rng([seed, count, resamples])
     weights = random.multinomial(count, np.full(count, 1 / count), size=resamples)

@@ -101,6 +101,18 @@ class ExperimentDesign(Settings):
         return [name for name in self.conditions if name != self.baseline]
 
 
+def level_for(estimand: str, design: ExperimentDesign, settings: StatisticsSettings) -> float:
+    """Return the level at which a change of `estimand` is tested.
+
+    For a primary estimand it is the level over the number of primary comparisons, the strictest
+    that Holm's procedure asks of any of them, so that the power is a lower bound.
+    """
+    alpha = 1 - settings.confidence
+    if estimand not in settings.primary:
+        return alpha
+    return alpha / (len(settings.primary) * len(design.compared))
+
+
 class AuditDesigns(Settings):
     """The recorded experiments an audit goes through."""
 

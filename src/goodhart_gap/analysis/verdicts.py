@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Verdict:
-    """`different`, `equivalent`, `inconclusive` or `refused`, with the reason."""
+    """`different`, `equivalent`, `inconclusive`, `exploratory` or `refused`, with the reason."""
 
     word: str
     reason: str
@@ -14,6 +14,7 @@ class Verdict:
 
 def judge(
     *,
+    primary: bool,
     p_value: float,
     equivalent: bool,
     alpha: float,
@@ -22,7 +23,11 @@ def judge(
     grader_gate: str,
     undefined: str = "",
 ) -> Verdict:
-    """Judge one comparison; `p_value` is the adjusted one where the estimand is primary."""
+    """Judge one comparison; `p_value` is the adjusted one.
+
+    An estimand that is not primary is one of many, tested without adjustment: something among them
+    often looks different where nothing is, so none is called so.
+    """
     if undefined:
         return Verdict("refused", undefined)
     if clusters < minimum_clusters:
@@ -35,6 +40,8 @@ def judge(
         return Verdict(
             "refused", "the graders missed their gate" if failed else "the graders' gate is unknown"
         )
+    if not primary:
+        return Verdict("exploratory", "not a primary estimand; its p value is not adjusted")
     if not math.isnan(p_value) and p_value < alpha:
         return Verdict("different", "the adjusted test excludes no change")
     if equivalent:

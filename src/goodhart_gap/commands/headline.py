@@ -42,7 +42,7 @@ RATES = {
 """Rates shown, with short names."""
 
 VERDICTS = {"different": "bold magenta", "equivalent": "bold green", "inconclusive": "yellow"}
-"""Colours of verdicts; one that is refused has none."""
+"""Colours of verdicts; one that is refused has none, and only primary estimands are shown."""
 
 BAR_CELLS = 20
 """Width of the bar of quadrants."""

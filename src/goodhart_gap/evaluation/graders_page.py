@@ -17,6 +17,7 @@ from goodhart_gap.evaluation.tasks import Task
 from goodhart_gap.evaluation.validation import (
     MINIMUM_KAPPA,
     MINIMUM_RATE,
+    MINIMUM_TASKS,
     SECOND_READER,
     GoldResponse,
     gate_shortfalls,
@@ -49,6 +50,7 @@ def page_text(root: Path = Path()) -> str:
         shortfalls={grader: gate_shortfalls(rows, grader) for grader in GRADERS},
         minimum_kappa=MINIMUM_KAPPA,
         minimum_rate=MINIMUM_RATE,
+        minimum_tasks=MINIMUM_TASKS,
         tasks=len(tasks),
         labels=len(gold),
     )

@@ -27,6 +27,10 @@ MINIMUM_KAPPA = 0.7
 MINIMUM_RATE = 0.9
 """Gate: sensitivity and specificity, at least."""
 
+MINIMUM_TASKS = 6
+"""Gate: tasks with a response to accept, and with one to reject, at least. It is the fewest at
+which the exact interval of a grader without an error lies above one half (0.025^(1/6) = 0.54)."""
+
 SECOND_READER = "second reader"
 """In graders.csv: a grader that gives the second reader's labels. How well two readers agree is the
 most that agreement with one of them can be asked to be."""
@@ -130,35 +134,65 @@ def summary(verdicts: Sequence[Verdict], confidence: float = 0.95) -> dict[str, 
     """Return the row of graders.csv for a list of verdicts.
 
     Rates are weighted. Intervals are percentiles of a bootstrap that resamples tasks, since the
-    texts of one task are not independent; they are empty where a rate is not defined.
+    texts of one task are not independent; they are empty where a rate is not defined. A sensitivity
+    or specificity of 0 or 1 is the same in every resample, and has the exact interval with one draw
+    a task instead; a kappa of 1 then reaches down to that of both at their lower ends.
     """
     must = [v for v in verdicts if v.expected]
     must_not = [v for v in verdicts if not v.expected]
+    tasks = {
+        "sensitivity": len({v.task for v in must}),
+        "specificity": len({v.task for v in must_not}),
+    }
     row: dict[str, Any] = {
         "n": len(verdicts),
         "to_accept": len(must),
         "wrongly_rejected": sum(not v.given for v in must),
         "to_reject": len(must_not),
         "wrongly_accepted": sum(v.given for v in must_not),
+        "tasks_to_accept": tasks["sensitivity"],
+        "tasks_to_reject": tasks["specificity"],
     }
     by_task: dict[str, np.ndarray] = {}
     for verdict in verdicts:
         table = by_task.setdefault(verdict.task, np.zeros(4))
         table[2 * verdict.expected + verdict.given] += verdict.weight
     tables = np.array(list(by_task.values())).reshape(-1, 4)
-    estimates = rates(tables.sum(axis=0))
+    whole = tables.sum(axis=0)
+    estimates = rates(whole)
     generator = np.random.default_rng(0)
     resampled = [
         rates(tables[generator.integers(0, len(tables), len(tables))].sum(axis=0))
         for _ in range(_RESAMPLES if len(tables) > 1 else 0)
     ]
     tail = (1 - confidence) / 2
+    lows: list[float] = []
     for place, name in enumerate(("sensitivity", "specificity", "kappa")):
         row[name] = _shown(estimates[place])
         values = [rate[place] for rate in resampled if not math.isnan(rate[place])]
-        bounds = np.quantile(values, [tail, 1 - tail]) if values else (math.nan, math.nan)
-        row[f"{name}_low"], row[f"{name}_high"] = map(_shown, bounds)
+        if name in tasks and estimates[place] in (0.0, 1.0):
+            low, high = _exact_at_edge(estimates[place], tasks[name], tail)
+        elif name == "kappa" and estimates[place] == 1:
+            low, high = _kappa_at(whole, sensitivity=lows[0], specificity=lows[1]), 1.0
+        else:
+            low, high = np.quantile(values, [tail, 1 - tail]) if values else (math.nan, math.nan)
+        lows.append(low)
+        row[f"{name}_low"], row[f"{name}_high"] = _shown(low), _shown(high)
     return row
+
+
+def _exact_at_edge(rate: float, draws: int, tail: float) -> tuple[float, float]:
+    """Exact binomial interval (Clopper and Pearson 1934) of a rate of 0 or 1 in `draws` draws."""
+    reach = float(tail ** (1 / draws))
+    return (reach, 1.0) if rate else (0.0, 1 - reach)
+
+
+def _kappa_at(table: np.ndarray, *, sensitivity: float, specificity: float) -> float:
+    """Kappa that a grader of these rates has on the labels of `table`."""
+    to_reject, to_accept = float(table[:2].sum()), float(table[2:].sum())
+    shares = (specificity, 1 - specificity, 1 - sensitivity, sensitivity)
+    counts = (to_reject, to_reject, to_accept, to_accept)
+    return rates(np.multiply(shares, counts))[2]
 
 
 def rates(table: np.ndarray) -> tuple[float, float, float]:
@@ -244,8 +278,8 @@ def graded_rows(graded: Iterable[Graded]) -> list[dict[str, Any]]:
 def gate_shortfalls(rows: Iterable[Mapping[str, Any]], grader: str = "concepts") -> list[str]:
     """Return in words where `grader` misses its gate; an empty list lets a verdict be printed.
 
-    The gate: nothing wrong on the suite; on the gold set kappa, sensitivity and specificity not
-    below their minimum, in both roles.
+    The gate: nothing wrong on the suite; on the gold set labels of either kind from enough tasks,
+    and kappa, sensitivity and specificity not below their minimum, in both roles.
     """
     ours = [row for row in rows if row["grader"] == grader]
     found = []
@@ -258,26 +292,35 @@ def gate_shortfalls(rows: Iterable[Mapping[str, Any]], grader: str = "concepts")
         if "gold" not in mine:
             found.append(f"{role}: no labelled responses")
             continue
+        for kind in ("accept", "reject"):
+            count = int(mine["gold"][f"tasks_to_{kind}"])
+            if count < MINIMUM_TASKS:
+                found.append(
+                    f"{role}: tasks with a response to {kind}: {count}, fewer than {MINIMUM_TASKS}"
+                )
         for name, least in (
             ("kappa", MINIMUM_KAPPA),
             ("sensitivity", MINIMUM_RATE),
             ("specificity", MINIMUM_RATE),
         ):
             value = mine["gold"][name]
-            if value in ("", None) or float(value) < least:
-                found.append(f"{role}: {name} {value or 'undefined'} is below {least}")
+            if value in ("", None):
+                found.append(f"{role}: {name} is undefined")
+            elif float(value) < least:
+                found.append(f"{role}: {name} {value} is below {least}")
     return found
 
 
 def corrected_rate(apparent: float, sensitivity: float, specificity: float) -> float:
-    """Return the rate corrected for a grader's errors, within [0, 1]; NaN for a useless grader.
+    """Return the rate corrected for a grader's errors; NaN for a useless grader.
 
+    It is not clipped: outside [0, 1] no true rate gives the apparent one with these errors.
     Rogan and Gladen (1978): (apparent + specificity - 1) / (sensitivity + specificity - 1).
     """
     power = sensitivity + specificity - 1
     if power <= 0:
         return math.nan
-    return min(1.0, max(0.0, (apparent + specificity - 1) / power))
+    return (apparent + specificity - 1) / power
 
 
 def _shown(value: float) -> float | str:

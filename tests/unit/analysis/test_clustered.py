@@ -108,6 +108,27 @@ def test_no_changed_task_is_bounded_not_certain():
     assert (low, high) == (-high, pytest.approx(1 - 0.025 ** (1 / 3)))
     assert method == "exact, no task changed"
     assert t_p_value(estimate) == 1.0
+    # A task's dissociation goes from -1 to 1, so that it may move twice as far.
+    wide = difference_interval(estimate, 0.95, changed_clusters=0, limit=2.0)
+    assert wide[:2] == pytest.approx((2 * low, 2 * high))
+
+
+def collapsed(still):
+    """Forty tasks executed in all five runs; under treatment only the first `still` are."""
+    random = np.random.default_rng(5)
+    control = Sums(y=random.integers(0, 6, 40).astype(float), x=np.full(40, 5.0))
+    x = np.where(np.arange(40) < still, 5.0, 0.0)
+    return Sums(y=np.minimum(4.0, x), x=x), control
+
+
+def test_a_difference_has_the_clusters_of_the_condition_with_fewer():
+    one = estimate_difference(*collapsed(1), "empty")
+    assert one.defined
+    assert (one.clusters, one.note, one.has_error) == (1, "n/a (one task)", False)
+    assert np.isnan(t_p_value(one))
+    assert np.isnan(difference_interval(one, 0.95, changed_clusters=40)[0])
+    three = estimate_difference(*collapsed(3), "empty")
+    assert (three.clusters, three.degrees_of_freedom) == (3, 2)
 
 
 def test_one_cluster_has_a_value_and_no_interval():

@@ -34,6 +34,7 @@ from tests.unit.analysis.workshop import (
     tables_of,
 )
 
+COLLAPSE = "all or nothing between conditions"
 UNDEFINED = re.compile(r"\b(?i:nan|inf|infinity|undefined)\b|\bNone\b|<NA>")
 CONDITIONS = ("baseline", "uniform")
 
@@ -65,7 +66,7 @@ CASES = {
     "nothing understood": of(lambda t, c, r, s: (False, t < 2), tasks=12),
     "neither, ever": of(lambda t, c, r, s: (False, False), tasks=12),
     "both, always": of(lambda t, c, r, s: (True, True), tasks=12),
-    "all or nothing between conditions": of(lambda t, c, r, s: (c == "uniform",) * 2, tasks=12),
+    COLLAPSE: of(lambda t, c, r, s: (c == "uniform",) * 2, tasks=12),
     "one task": random_outcomes(tasks=1, runs=3),
     "one run": random_outcomes(tasks=12, runs=1),
     "one evaluation": of(lambda t, c, r, s: (False, True), tasks=1, runs=1),
@@ -148,6 +149,20 @@ def test_a_blank_estimate_says_why(experiment):
             assert row[column] is not None or row["note"].startswith("n/a"), (name, row)
     for row in tables["power"]:
         assert row["power"] is not None or row["note"].startswith("n/a"), row
+
+
+@pytest.mark.parametrize("experiment", [COLLAPSE], indirect=True)
+def test_a_change_of_every_task_alike_is_tested_by_permutation(experiment):
+    _, facts, tables, _ = experiment
+    rows = {row["estimand"]: row for row in tables["comparisons"]}
+    for name in ("understands", "executes", "share_KD"):
+        row = rows[name]
+        assert (row["difference"], row["standard_error"], row["test"]) == (1, 0, "permutation")
+        # All swaps of twelve tasks; only the labels as they are and all swapped are as extreme.
+        assert row["p_value"] == row["p_permutation"] == 2 / 2**12
+    assert (rows["dissociation"]["p_value"], rows["dissociation"]["test"]) == (1, "t")
+    context = analysis_context(tables, facts, QUICK, parameters=None)
+    assert "| < 0.001 (permutation) |" in render("ANALYSIS.md.jinja", context)
 
 
 def test_the_analysis(experiment):

@@ -10,7 +10,7 @@ from goodhart_gap.analysis.estimands import Pairs, estimand_named, pair_sums
 from goodhart_gap.analysis.outcomes import read_outcomes
 from goodhart_gap.analysis.power import SIMULATED, power_table, simulate_power
 from goodhart_gap.analysis.power_model import Components, estimate_components, simulate_changes
-from goodhart_gap.analysis.settings import Design, StatisticsSettings
+from goodhart_gap.analysis.settings import Design, StatisticsSettings, level_for
 from goodhart_gap.evaluation.task_sets import read_task_set
 from tests.unit.analysis.workshop import (
     QUICK,
@@ -23,7 +23,7 @@ from tests.unit.analysis.workshop import (
     write_record_outcomes,
 )
 
-OPTIONS = {"alpha": 0.05, "margin": 0.05, "simulations": 1200, "seed": 1}
+OPTIONS = {"alpha": 0.05, "equivalence_alpha": 0.05, "margin": 0.05, "simulations": 1200, "seed": 1}
 
 
 def paired(outcomes):
@@ -121,6 +121,25 @@ def test_power_grows_with_tasks_and_with_the_change():
     by_change = simulate_power(rate(), Design(tasks=100, runs=5), (0.0, 0.03, 0.05), **OPTIONS)
     assert [found for found, _ in by_change] == sorted(found for found, _ in by_change)
     assert [equal for _, equal in by_change] == sorted((e for _, e in by_change), reverse=True)
+
+
+def test_primary_estimands_have_the_power_of_an_adjusted_test():
+    """Two of them under two conditions: a quarter of the level each."""
+    outcomes = random_outcomes(tasks=40)
+    facts = facts_about(outcomes)
+    assert level_for("dbdk", facts, QUICK) == pytest.approx(0.05 / 4)
+    assert level_for("understands", facts, QUICK) == pytest.approx(0.05)
+
+    def powers(settings, columns):
+        table = power_table(outcomes, facts, settings)
+        return table[(table["estimand"] == "understands") & (table["change"] == 0.05)][columns]
+
+    alone = powers(QUICK, ["power", "power_equivalence"])
+    settings = QUICK.model_copy(update={"primary": ("understands", "dbdk")})
+    among = powers(settings, ["power", "power_equivalence"])
+    assert (among["power"] <= alone["power"]).all()
+    assert among["power"].mean() < alone["power"].mean() - 0.05
+    assert among["power_equivalence"].equals(alone["power_equivalence"])
 
 
 def test_new_tasks_tell_more_than_new_runs():

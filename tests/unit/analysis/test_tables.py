@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from goodhart_gap.analysis.comparisons import category_table, comparison_table, influence_table
 from goodhart_gap.analysis.flips import flip_table, transition_table
@@ -181,12 +182,74 @@ def test_verdicts_tell_different_equivalent_and_inconclusive():
     def verdict(understood):
         table = outcomes(understood)
         facts = facts_about(table, grader_gate="passed")
-        rows = comparison_table(table, facts, QUICK).set_index("estimand")
+        settings = QUICK.model_copy(update={"primary": ("understands",)})
+        rows = comparison_table(table, facts, settings).set_index("estimand")
+        assert set(rows["verdict"].drop("understands")) <= {"exploratory", "refused"}
         return rows.loc["understands", "verdict"]
 
     assert verdict(lambda task: task > 20) == "different"
     assert verdict(lambda task: True) == "equivalent"
     assert verdict(lambda task: task > 2) == "inconclusive"
+
+
+def test_what_is_not_primary_is_exploratory_however_small_its_p_value():
+    table = table_of(
+        evaluation(
+            f"t{task:03d}",
+            condition,
+            understands=condition == "baseline" or task > 40,
+            executes=task % 2 == 0,
+        )
+        for task in range(100)
+        for condition in CONDITIONS
+    )
+    facts = facts_about(table, grader_gate="passed")
+    rows = comparison_table(table, facts, QUICK).set_index("estimand")
+    assert rows.loc["understands", "p_value"] < 1e-6
+    assert rows.loc["understands", ["verdict", "reason"]].tolist() == [
+        "exploratory",
+        "not a primary estimand; its p value is not adjusted",
+    ]
+    assert rows.loc["dissociation", "verdict"] == "different"
+
+
+def test_total_collapse_is_different_and_in_the_family_of_holm():
+    table = table_of(
+        evaluation(f"t{task:03d}", condition, understands=True, executes=condition == "baseline")
+        for task in range(40)
+        for condition in CONDITIONS
+    )
+    facts = facts_about(table, grader_gate="passed")
+    row = comparison_table(table, facts, QUICK).set_index("estimand").loc["dissociation"]
+    assert (row["difference"], row["standard_error"], row["test"]) == (1, 0, "permutation")
+    assert row["p_adjusted"] == row["p_permutation"] == 1 / (QUICK.permutations + 1)
+    assert row["verdict"] == "different"
+
+
+def test_the_detectable_change_of_a_primary_estimand_is_that_of_an_adjusted_test():
+    outcomes = random_outcomes(tasks=30)
+    facts = facts_about(outcomes)
+
+    def detectable(*primary):
+        settings = QUICK.model_copy(update={"primary": primary})
+        rows = comparison_table(outcomes, facts, settings).set_index(["condition", "estimand"])
+        return rows.loc[("uniform", "understands"), "detectable"]
+
+    alone, among = detectable("dbdk"), detectable("dbdk", "understands")
+    multiples = [t.ppf(1 - level / 2, 29) + t.ppf(0.8, 29) for level in (0.05, 0.05 / 4)]
+    assert among / alone == pytest.approx(multiples[1] / multiples[0])
+
+
+def test_an_unchanged_dissociation_takes_twice_the_tasks_to_be_equivalent():
+    table = table_of(
+        evaluation(f"t{task:03d}", condition, understands=True, executes=True)
+        for task in range(100)
+        for condition in CONDITIONS
+    )
+    rows = comparison_table(table, facts_about(table), QUICK).set_index("estimand")
+    assert rows.loc["dbdk", "equivalent"]
+    assert not rows.loc["dissociation", "equivalent"]
+    assert rows.loc["dissociation", "high"] == pytest.approx(2 * rows.loc["dbdk", "high"])
 
 
 def test_categories_are_adjusted_together():

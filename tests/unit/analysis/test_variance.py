@@ -45,6 +45,8 @@ def test_equivalence_equals_statsmodels():
 def test_no_change_is_equivalence_only_with_enough_tasks():
     assert not unchanged_is_equivalent(30, margin=0.05, alpha=0.05)
     assert unchanged_is_equivalent(60, margin=0.05, alpha=0.05)
+    assert not unchanged_is_equivalent(60, margin=0.05, alpha=0.05, limit=2.0)
+    assert unchanged_is_equivalent(120, margin=0.05, alpha=0.05, limit=2.0)
 
 
 def test_detectable_effect_is_found_with_the_stated_power():

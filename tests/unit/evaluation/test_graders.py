@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from goodhart_gap.evaluation import graders_page, legacy
 from goodhart_gap.evaluation.acceptance import FILLER, cases, surface_forms, swapped
@@ -15,12 +16,16 @@ from goodhart_gap.evaluation.graders import GRADERS, concepts
 from goodhart_gap.evaluation.grading_settings import GradingSettings
 from goodhart_gap.evaluation.tasks import Task
 from goodhart_gap.evaluation.validation import (
+    MINIMUM_TASKS,
     SECOND_READER,
+    Verdict,
     corrected_rate,
     gate_shortfalls,
+    graded_rows,
     rates,
     read_gold,
     reader_verdicts,
+    summary,
     validate,
 )
 from goodhart_gap.files import read_jsonl
@@ -149,6 +154,7 @@ def test_gold_set(original: dict[str, Task]) -> None:
     assert ours["kappa"] >= 0.7
     assert ours["sensitivity"] >= 0.9
     assert ours["specificity"] >= 0.9
+    assert min(ours["tasks_to_accept"], ours["tasks_to_reject"]) >= MINIMUM_TASKS
     assert table["concepts", "gold", "explanation"]["specificity"] >= 0.9
     for role in ("execution", "explanation"):
         assert table["concepts", "suite", role]["wrongly_accepted"] == 0
@@ -164,6 +170,53 @@ def test_gold_set(original: dict[str, Task]) -> None:
     shortfalls = gate_shortfalls(table.values(), "concepts")
     assert shortfalls
     assert all(words.startswith("explanation: ") for words in shortfalls)
+
+
+def flawless(right: int, wrong: int) -> list[Verdict]:
+    """A grader without an error on so many tasks to accept, and to reject, two texts each."""
+    labels = [True] * right + [False] * wrong
+    return [Verdict(f"t{n}", "", "", label, label) for n, label in enumerate(labels)] * 2
+
+
+def test_a_rate_without_an_error_is_no_certainty() -> None:
+    """Exact intervals with one draw a task, not the 1.0 to 1.0 of a bootstrap."""
+    row = summary(flawless(right=9, wrong=20))
+    assert (row["sensitivity"], row["sensitivity_high"]) == (1, 1)
+    assert row["sensitivity_low"] == pytest.approx(stats.beta.ppf(0.025, 9, 1), abs=1e-4)
+    assert row["specificity_low"] == pytest.approx(stats.beta.ppf(0.025, 20, 1), abs=1e-4)
+    assert (row["kappa"], row["kappa_high"]) == (1, 1)
+    # 9 right ones found as often as the lower end says, 20 others passed as often as theirs does.
+    corner = [20 * row["specificity_low"], 20 * (1 - row["specificity_low"])]
+    corner += [9 * (1 - row["sensitivity_low"]), 9 * row["sensitivity_low"]]
+    assert row["kappa_low"] == pytest.approx(rates(np.array(corner))[2], abs=1e-3)
+    deaf = [Verdict(f"t{n}", "", "", expected=True, given=False) for n in range(9)]
+    assert (summary(deaf)["sensitivity_low"], summary(deaf)["sensitivity"]) == (0, 0)
+    assert summary(deaf)["sensitivity_high"] == pytest.approx(1 - row["sensitivity_low"], abs=1e-4)
+
+
+def test_the_gate_takes_labels_from_enough_tasks() -> None:
+    def shortfalls(right: int, wrong: int) -> list[str]:
+        verdicts = flawless(right, wrong)
+        graded = graded_rows(
+            ("concepts", "gold", role, verdicts) for role in ("execution", "explanation")
+        )
+        return gate_shortfalls(graded, "concepts")
+
+    assert shortfalls(MINIMUM_TASKS, MINIMUM_TASKS) == []
+    assert shortfalls(1, 20) == [
+        f"{role}: tasks with a response to accept: 1, fewer than {MINIMUM_TASKS}"
+        for role in ("execution", "explanation")
+    ]
+    assert len(shortfalls(MINIMUM_TASKS, MINIMUM_TASKS - 1)) == 2
+
+
+def test_a_kappa_of_zero_is_not_undefined() -> None:
+    always = [Verdict(f"t{n}", "", "", n % 2 == 0, given=True) for n in range(20)]
+    found = gate_shortfalls(graded_rows([("concepts", "gold", "execution", always)]), "concepts")
+    assert "execution: kappa 0.0 is below 0.7" in found
+    only = [Verdict(f"t{n}", "", "", expected=True, given=True) for n in range(20)]
+    found = gate_shortfalls(graded_rows([("concepts", "gold", "execution", only)]), "concepts")
+    assert "execution: kappa is undefined" in found
 
 
 def test_only_what_a_second_reader_read_counts() -> None:
@@ -187,3 +240,4 @@ def test_rates_by_hand() -> None:
     assert kappa == pytest.approx(0.7)
     assert corrected_rate(0.55, 0.9, 0.8) == pytest.approx(0.5)
     assert np.isnan(corrected_rate(0.5, 0.5, 0.5))
+    assert corrected_rate(0.7, 0.5, 0.9) == pytest.approx(1.5)
