@@ -77,11 +77,16 @@ def _execution(task: Task) -> Iterator[Case]:
     for value in task.operands:
         yield case("operand", f"Answer: {value}", False)
         yield case("operand", value, False)
+        yield case("operand", f"Answer: ${value}$", False)
     for value in task.intermediates:
         yield case("intermediate value", f"Answer: {value}", False)
         yield case("intermediate value", f"So we get {value}.", False)
     for value in [*task.operands, *task.intermediates][:2]:
         yield case("undecided", f"Answer: {right} or {value}", False)
+    if isinstance(task.answer, NumberAnswer) and task.answer.unit == "degree_Celsius":
+        yield case("other scale", f"\\boxed{{{right}^\\circ\\text{{F}}}}", False)
+    if isinstance(task.answer, NumberAnswer) and task.answer.unit not in ("dollar", None):
+        yield case("other unit", f"Answer: ${right}", False)
     if isinstance(task.answer, TimeAnswer):
         yield case("wrong AM or PM", f"Answer: {_other_half(task.answer.value)}", False)
     yield case("cut before the answer", f"Let us see. {task.execution_prompt}", False, True)
@@ -159,10 +164,28 @@ def surface_forms(answer: Answer) -> list[str]:
     match answer:
         case NumberAnswer():
             forms += [right, f"\\boxed{{{right}}}", f"So the result is {right}."]
+            forms += [*_in_math(right), *_computed(answer)]
+            if answer.value >= 1000:
+                grouped = f"{answer.value:,.10g}"
+                forms += [f"\\boxed{{{grouped.replace(',', '{,}')}}}"]
+                forms += [
+                    f"Answer: ${grouped.replace(',', separator)}$" for separator in (r"\,", ",")
+                ]
             if answer.unit == "dollar":
                 forms += [f"Answer: ${answer.value:,.2f}", f"Answer: {right} dollars"]
+                forms += [
+                    f"Answer: $\\${right}$",
+                    f"Answer: ${0.8 * answer.value:.10g} / 0.8 = ${right}",
+                ]
             elif answer.unit is not None:
-                forms += [f"Answer: {right} {_words_of_unit(answer.unit)}"]
+                words = _words_of_unit(answer.unit)
+                forms += [f"Answer: {right} {words}", f"Answer: ${right}$ {words}"]
+            if answer.unit == "degree_Celsius":
+                forms += [f"Answer: {right}{degrees}" for degrees in ("°", "°C", " degrees", " °C")]
+                forms += [
+                    f"Answer: ${right}^\\circ\\mathrm{{C}}$",
+                    f"\\boxed{{{right}^{{\\circ}}}}",
+                ]
         case DurationAnswer():
             hours, minutes = divmod(answer.minutes, 60)
             forms += [right, f"It lasts {right}."]
@@ -178,6 +201,8 @@ def surface_forms(answer: Answer) -> list[str]:
                 f"Answer: {hour % 12 or 12}:{minute:02d} {half}",
                 f"Answer: {hour % 12 or 12}:{minute:02d}{half.replace('.', '')}",
                 f"So it is {right} then.",
+                f"Answer: ${hour % 12 or 12}:{minute:02d}$ {half}",
+                f"\\boxed{{{hour % 12 or 12}{{:}}{minute:02d}~\\text{{{half}}}}}",
             ]
         case OrderingAnswer():
             forms += [
@@ -198,6 +223,28 @@ def surface_forms(answer: Answer) -> list[str]:
                 f"\\boxed{{{right}}}",
             ]
     return forms
+
+
+def _in_math(right: str) -> list[str]:
+    """Return `right` as the final answer between LaTeX's marks, which are no currency."""
+    return [
+        f"Answer: ${right}$",
+        f"The final answer is ${right}$.",
+        f"Answer: $${right}$$",
+        f"Answer:\n\\[{right}\\]",
+        f"Answer: \\({right}\\)",
+        f"$\\boxed{{{right}}}$",
+    ]
+
+
+def _computed(answer: NumberAnswer) -> list[str]:
+    """Return the answer at the end of a division by a decimal."""
+    right = plain(answer)
+    return [
+        f"Answer: {0.8 * answer.value:.10g} / 0.8 = {right}",
+        f"So $x = \\frac{{{0.8 * answer.value:.10g}}}{{0.8}} = {right}$.",
+        f"3 + 4 = 7\n{0.8 * answer.value:.10g} / 0.8 ≈ {right}",
+    ]
 
 
 def swapped(steps: tuple[str, ...]) -> Iterator[str]:

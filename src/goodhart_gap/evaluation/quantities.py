@@ -35,7 +35,7 @@ _ALIASES = {
 _QUANTITY = re.compile(
     r"(?P<sign>(?<![\w)])[-+])?(?P<currency>[$€£])?\s?(?P<sign2>-)?"
     r"(?<![\w.])(?P<number>\d+(?:\.\d+)?|\.\d+)(?!\w*:\d)"
-    r"(?:\s*/\s*(?P<denominator>\d+)(?![\d.]))?"
+    r"(?:\s*/\s*(?P<denominator>\d+(?:\.\d+)?|\.\d+)(?!\d|\.\d))?"
     r"\s*(?P<unit>%|degrees\s+[a-zA-Z]+|[a-zA-Z]+)?"
 )
 _CLOCK = re.compile(
@@ -105,6 +105,9 @@ def unit_named(word: str) -> str | None:
     """Return pint's name of the unit `word` stands for, or None where it is no unit."""
     word = re.sub(r"^degrees\s+", "", word.strip(), flags=re.IGNORECASE)
     lower = word.lower().rstrip(".")
+    if lower in ("degree", "degrees"):
+        # Of which scale is left open, so it is the one asked for; pint would read an angle.
+        return None
     if lower in _ALIASES:
         return _ALIASES[lower]
     if len(lower) < 2 or lower in _NOT_UNITS:

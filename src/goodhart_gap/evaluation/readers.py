@@ -178,6 +178,11 @@ def _chosen(found: Sequence[Found], text: str, explicit: bool) -> Found | None:
         if re.fullmatch(r"\s*(?:to|until|till)\s*[$€£]?", text[first.end : second.start])
     ]
     standing = [each for each in standing if each not in ranges]
+    last = text.rfind("=")
+    equated = last >= 0 and any(each.start > last for each in standing)
+    if equated:
+        # What leads up to the sign is a computation, no alternative.
+        standing = [each for each in standing if each.start > last]
     if not standing:
         return None
     for first, second in pairwise(standing):
@@ -185,9 +190,8 @@ def _chosen(found: Sequence[Found], text: str, explicit: bool) -> Found | None:
             return None
     if re.match(r"\s*or\b", text[standing[0].end :], re.IGNORECASE):
         return None
-    if "=" in text and any(each.start > text.rindex("=") for each in standing):
-        last = text.rindex("=")
-        return next(each for each in standing if each.start > last)
+    if equated:
+        return standing[0]
     if explicit:
         leads = standing[0]
         for following in standing[1:]:

@@ -18,6 +18,14 @@ NOON = TimeAnswer(kind="time", value="12 PM")
 LENGTH = DurationAnswer(kind="duration", minutes=155, unit="minute")
 ROW = OrderingAnswer(kind="ordering", items=("Alice", "Bob", "Carol", "David"))
 SET = SetAnswer(kind="set", items=("5",))
+GRADE = NumberAnswer(kind="number", value=79, unit="point")
+CUPS = NumberAnswer(kind="number", value=6, unit="cup")
+THOUSAND = NumberAnswer(kind="number", value=1000, unit="dollar")
+BALANCE = NumberAnswer(kind="number", value=1168, unit="dollar")
+JACKET = NumberAnswer(kind="number", value=80, unit="dollar")
+SHARE = NumberAnswer(kind="number", value=36, unit="dollar")
+WARMTH = NumberAnswer(kind="number", value=30, unit="degree_Celsius")
+ONE = TimeAnswer(kind="time", value="1:00 PM")
 NAME = ChoiceAnswer(kind="choice", value="Dan", options=("Amy", "Ben", "Cara", "Dan"))
 
 
@@ -77,6 +85,35 @@ NAME = ChoiceAnswer(kind="choice", value="Dan", options=("Amy", "Ben", "Cara", "
         (NAME, "Answer: Amy or Dan", "unparsed"),
         (NAME, "No definitive answer can be given, although Dan beat Amy.", "refused"),
         (NAME, "Answer: not Dan", "unparsed"),
+        (GRADE, "Answer: $79$", "correct"),
+        (GRADE, "Answer: $ 79 $", "correct"),
+        (GRADE, "Answer: $$79$$", "correct"),
+        (GRADE, "Answer:\n$$\n79\n$$", "correct"),
+        (GRADE, "Answer: \\(79\\)", "correct"),
+        (GRADE, "Answer:\n\\[79\\]", "correct"),
+        (GRADE, "Answer: $79", "wrong"),
+        (CUPS, "Answer: $6$ cups", "correct"),
+        (QUARTER_PAST_FOUR, "Answer: $4:15$ PM", "correct"),
+        (QUARTER_PAST_FOUR, "\\boxed{4{:}15~\\text{PM}}", "correct"),
+        (DOLLARS, "Answer: $20 - $5 = $15", "correct"),
+        (DOLLARS, "Answer: $20-$5=$15", "correct"),
+        (DOLLARS, "Answer: $\\$15$", "correct"),
+        (JACKET, "Answer: $64 / 0.8 = $80", "correct"),
+        (JACKET, "Answer: $64 / 0.8 = $64", "wrong"),
+        (JACKET, "Answer: $x = \\frac{64}{0.8} = 80$", "correct"),
+        (JACKET, "Answer: 64 / .8 = 80", "correct"),
+        (MILES, "Answer: 10 / 1.6 = 6.25 miles", "correct"),
+        (MILES, "Answer: 10 / 1.6 ≈ 6.3 miles", "correct"),
+        (MILES, "Answer: $10 / 1.6 \\approx 6.3$ miles", "correct"),
+        (MILES, "8 + 2 = 10 km\n10 / 1.6 = 6.25 miles", "correct"),
+        (THOUSAND, "\\boxed{1{,}000}", "correct"),
+        (BALANCE, "Answer: $1\\,168$", "correct"),
+        (BALANCE, "Answer: $\\$1{,}168$", "correct"),
+        (WARMTH, "Answer: 30 degrees", "correct"),
+        (WARMTH, "Answer: 30°", "correct"),
+        (WARMTH, "Answer: $30^\\circ\\mathrm{C}$", "correct"),
+        (WARMTH, "Answer: $30^{\\circ}$C", "correct"),
+        (WARMTH, "\\boxed{30^\\circ\\text{F}}", "wrong"),
     ],
 )
 def test_status(answer: Answer, text: str, status: str) -> None:
