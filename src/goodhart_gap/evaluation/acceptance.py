@@ -96,9 +96,30 @@ def _execution(task: Task) -> Iterator[Case]:
     for text in surface_forms(task.answer):
         yield case("surface form", text, True)
         yield case("surface form, filler after it", text + "\n" + FILLER[0].strip(), True)
+    for wrong in [*task.operands, *task.intermediates][:2]:
+        yield from _corrected(task, right, wrong)
     working = "".join(f"Then we have {value}. " for value in task.intermediates)
     yield case("working, then the answer", f"{working}\nAnswer: {right}", True)
     yield case("answer, then cut", f"{working}\nAnswer: {right}\n\nTo see why, note", True, True)
+
+
+def _corrected(task: Task, right: str, wrong: str) -> Iterator[Case]:
+    """Yield answers that are taken back: what stands in the end counts."""
+
+    def case(text: str, accept: bool, truncated: bool = False) -> Case:
+        return Case(task.id, "execution", "answer taken back", text, accept, truncated)
+
+    takes_back = "Wait, that is wrong. I made a mistake."
+    yield case(f"Answer: {right}\n\n{takes_back}", False)
+    yield case(f"Answer: {right}\n\n{takes_back} The answer should", False, True)
+    for first, last in ((right, wrong), (wrong, right)):
+        accept = last == right
+        yield case(f"Answer: {first}\n\n{takes_back}\n\nAnswer: {last}", accept)
+        yield case(f"\\boxed{{{first}}} No wait. I made a mistake.\n\nAnswer: {last}", accept)
+        yield case(f"Answer: {first}\n\nHence \\boxed{{{last}}}", accept)
+        if not isinstance(task.answer, OrderingAnswer | SetAnswer):
+            yield case(f"Answer: {first}\n\nActually, it is {last}.", accept)
+            yield case(f"Answer: {first}\n\nWait, that is wrong; it is {last}.", accept)
 
 
 def _explanation(task: Task) -> Iterator[Case]:

@@ -106,6 +106,23 @@ NAME = ChoiceAnswer(kind="choice", value="Dan", options=("Amy", "Ben", "Cara", "
         (MILES, "Answer: 10 / 1.6 ≈ 6.3 miles", "correct"),
         (MILES, "Answer: $10 / 1.6 \\approx 6.3$ miles", "correct"),
         (MILES, "8 + 2 = 10 km\n10 / 1.6 = 6.25 miles", "correct"),
+        (DOLLARS, "Answer: 15\n\nWait, that is wrong. I forgot 4, it should be $16.", "wrong"),
+        (DOLLARS, "Answer: 15\n\nWait, that is wrong. Let me think.", "unparsed"),
+        (DOLLARS, "Answer: 15\n\nWait, that is wrong; it should be $16.", "wrong"),
+        (DOLLARS, "Answer: 15 - no wait, 16", "wrong"),
+        (DOLLARS, "Answer: 20\n\nWait, that is wrong; it is $15.", "correct"),
+        (DOLLARS, "You pay $15. Wait, that is wrong.", "unparsed"),
+        (DOLLARS, "\\boxed{15} No wait. I forgot the coupon. Answer: 20", "wrong"),
+        (DOLLARS, "\\boxed{15} No wait, it is $20.", "wrong"),
+        (DOLLARS, "\\boxed{20} is before the coupon. Answer: 15", "correct"),
+        (DOLLARS, "Answer: 20\n\nHence $\\boxed{15}$", "correct"),
+        (DOLLARS, "Answer: $\\boxed{\\$15}$", "correct"),
+        (DOLLARS, "\\boxed{15}\n\nThe answer is correct since 20 - 5 is 15.", "correct"),
+        (DOLLARS, "Answer: 15\n\nThe answer is correct.", "correct"),
+        (DOLLARS, "Answer: 20\n\nThe answer is fifteen.", "correct"),
+        (QUARTER_PAST_FOUR, "Answer: 4:15 PM\n\nActually, it is 5:15 PM.", "wrong"),
+        (NAME, "Answer: Dan\n\nWait, on reflection it is Amy.", "wrong"),
+        (NAME, "Answer: Amy\n\nOn second thought, it is Dan.", "correct"),
         (THOUSAND, "\\boxed{1{,}000}", "correct"),
         (BALANCE, "Answer: $1\\,168$", "correct"),
         (BALANCE, "Answer: $\\$1{,}168$", "correct"),
@@ -132,3 +149,8 @@ def test_cut_responses_count_only_what_they_committed_to() -> None:
     assert grade_answer(DOLLARS, working, truncated=True).status == "truncated"
     assert grade_answer(DOLLARS, working, truncated=False).status == "correct"
     assert grade_answer(DOLLARS, f"Answer: 15\n\n{working}", truncated=True).status == "correct"
+
+
+def test_a_correction_that_was_cut_states_nothing() -> None:
+    text = "Answer: 15\n\nWait, that is wrong. It is 16 and then"
+    assert grade_answer(DOLLARS, text, truncated=True).status == "truncated"
