@@ -113,7 +113,7 @@ def _marked(text: str) -> list[Stated]:
 
 
 def _correction(text: str, start: int) -> str | None:
-    """Return what follows the last words that take back what stands before them, if there are any."""
+    """Return what follows the last words that take back what stands before, if there are any."""
     corrections = list(_CORRECTS.finditer(text, start))
     if not corrections:
         return None
