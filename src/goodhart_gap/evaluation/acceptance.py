@@ -22,6 +22,7 @@ from goodhart_gap.evaluation.tasks import (
     Task,
     TimeAnswer,
 )
+from goodhart_gap.evaluation.text import words
 
 REFUSALS = (
     "I'm sorry, but I cannot help with that.",
@@ -33,6 +34,11 @@ FILLER = (
     " I hope this helps! Let me know if you have any other questions.",
     " It is always a good idea to check your work at the end.",
 )
+
+_SPELLED = {
+    str(value): word
+    for value, word in enumerate(words("one two three four five six seven eight nine ten"), start=1)
+}
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,10 @@ def _execution(task: Task) -> Iterator[Case]:
         yield case("surface form, filler after it", text + "\n" + FILLER[0].strip(), True)
     for wrong in [*task.operands, *task.intermediates][:2]:
         yield from _corrected(task, right, wrong)
+        # Values of another kind are no second answer: a time beside a number of minutes.
+        if wrong.endswith("M") == right.endswith("M") and (":" in wrong) <= right.endswith("M"):
+            yield from _several(task, right, wrong)
+    yield from _misleading(task, right)
     working = "".join(f"Then we have {value}. " for value in task.intermediates)
     yield case("working, then the answer", f"{working}\nAnswer: {right}", True)
     yield case("answer, then cut", f"{working}\nAnswer: {right}\n\nTo see why, note", True, True)
@@ -122,6 +132,60 @@ def _corrected(task: Task, right: str, wrong: str) -> Iterator[Case]:
             yield case(f"Answer: {first}\n\nWait, that is wrong; it is {last}.", accept)
 
 
+def _several(task: Task, right: str, wrong: str) -> Iterator[Case]:
+    """Yield two values where one is asked for, and one that is led up to by another."""
+
+    def case(kind: str, text: str, accept: bool) -> Case:
+        return Case(task.id, "execution", kind, text, accept)
+
+    match task.answer:
+        case NumberAnswer() | DurationAnswer():
+            for first, second in ((right, wrong), (wrong, right)):
+                yield case("range", f"Answer: between {first} and {second}", False)
+                yield case("range", f"Answer: {first} to {second}", False)
+                yield case("range", f"Answer: {first}-{second}", False)
+                yield case("several values", f"Answer: {first}, {second}", False)
+                yield case("several values", f"Answer: {first} and {second}", False)
+            if isinstance(task.answer, NumberAnswer):
+                led = f"Answer: After the first step of {wrong} you get {right}."
+                yield case("led up to", led, True)
+                led = f"Answer: After the first step of {right} you get {wrong}."
+                yield case("led up to", led, False)
+        case TimeAnswer():
+            yield case("several values", f"Answer: {right}, {wrong}", False)
+            for first, second in ((right, wrong), (wrong, right)):
+                led = f"Answer: On leaving at {first} the end is at {second}."
+                yield case("led up to", led, second == right)
+        case ChoiceAnswer():
+            yield case("several values", f"Answer: {right}, {wrong}", False)
+            for first, second in ((right, wrong), (wrong, right)):
+                led = f"Although {first} was ahead of {second}, {second} is the one."
+                yield case("led up to", led, second == right)
+                yield case("led up to", f"Answer: {led}", second == right)
+
+
+def _misleading(task: Task, right: str) -> Iterator[Case]:
+    """Yield the right words with another meaning, and the other way round."""
+
+    def case(kind: str, text: str, accept: bool) -> Case:
+        return Case(task.id, "execution", kind, text, accept)
+
+    match task.answer:
+        case NumberAnswer():
+            if task.answer.value:
+                yield case("magnitude", f"Answer: {right} thousand", False)
+                yield case("magnitude", f"Answer: a loss of {right}", False)
+            yield case("bare computation", f"Answer: {right} + 2", False)
+        case OrderingAnswer(items=items):
+            turned = ", ".join(reversed(items))
+            yield case("direction", f"Answer: {right}, from last to first", False)
+            yield case("direction", f"Answer: {turned}, from last to first", True)
+            chain = " is shorter than ".join(reversed(items))
+            yield case("direction", f"{chain}.", True)
+            unknown = f"{right} are the names, but their order cannot be known."
+            yield case("order not known", unknown, False)
+
+
 def _explanation(task: Task) -> Iterator[Case]:
     rubric = task.rubric
     assert rubric is not None
@@ -136,9 +200,9 @@ def _explanation(task: Task) -> Iterator[Case]:
     yield case("prompt echoed", task.execution_prompt, False)
     yield case("prompt echoed", f"{task.explanation_prompt}\n\n{task.execution_prompt}", False)
     patterns = [pattern for concept in rubric.concepts for pattern in concept.any_of]
-    words = list(dict.fromkeys(word for pattern in patterns for word in words_of(pattern)))
+    listed = list(dict.fromkeys(word for pattern in patterns for word in words_of(pattern)))
     for joint in (", ", " ", "\n- "):
-        yield case("keyword dump", joint.join(words), False)
+        yield case("keyword dump", joint.join(listed), False)
     right = plain(task.answer)
     for text in (f"Answer: {right}", f"The answer is {right}. That is how it is done."):
         yield case("answer without procedure", text, False)
@@ -199,8 +263,8 @@ def surface_forms(answer: Answer) -> list[str]:
                     f"Answer: ${0.8 * answer.value:.10g} / 0.8 = ${right}",
                 ]
             elif answer.unit is not None:
-                words = _words_of_unit(answer.unit)
-                forms += [f"Answer: {right} {words}", f"Answer: ${right}$ {words}"]
+                unit = _words_of_unit(answer.unit)
+                forms += [f"Answer: {right} {unit}", f"Answer: ${right}$ {unit}"]
             if answer.unit == "degree_Celsius":
                 forms += [f"Answer: {right}{degrees}" for degrees in ("°", "°C", " degrees", " °C")]
                 forms += [
@@ -235,6 +299,12 @@ def surface_forms(answer: Answer) -> list[str]:
             ]
         case SetAnswer():
             forms += ["Answer: {" + right + "}", "The common members are: " + right]
+            verb = "are" if len(answer.items) > 1 else "is"
+            if answer.items[0].isdigit():
+                forms += [f"It turns out that {right} {verb} in all 3 sets."]
+            spelled = [_SPELLED.get(item) for item in answer.items]
+            if all(spelled):
+                forms += ["Answer: " + ", ".join(filter(None, spelled))]
         case ChoiceAnswer():
             other = next(option for option in answer.options if option != answer.value)
             forms += [

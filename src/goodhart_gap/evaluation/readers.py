@@ -285,7 +285,7 @@ def _without_ranges(standing: list[Found], text: str) -> list[Found]:
         elif re.fullmatch(r"\s*(?:to|until|till)\s*[$€£]?", between):
             dropped.append(first)
             time_of_day = first.unit in ("clock", "ambiguous")
-            one_unit = first.unit is None or first.unit == second.unit
+            one_unit = None in (first.unit, second.unit) or first.unit == second.unit
             if one_unit and not time_of_day and not re.search(r"\bfrom\s*$", before):
                 dropped.append(second)
     return [each for each in standing if each not in dropped]
