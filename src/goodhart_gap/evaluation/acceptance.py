@@ -4,6 +4,7 @@ Every task gets its own cases, so a task whose rubric can never be passed, or wh
 echo, is found before a model is run on it.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -206,6 +207,9 @@ def _explanation(task: Task) -> Iterator[Case]:
     right = plain(task.answer)
     for text in (f"Answer: {right}", f"The answer is {right}. That is how it is done."):
         yield case("answer without procedure", text, False)
+    for unsure in ("I have no idea whether you", "It is unclear whether you"):
+        steps = [f"{unsure} {step[0].lower()}{step[1:]}" for step in rubric.steps]
+        yield case("not known", " ".join(steps), False)
     negated = " ".join(f"Do not {step[0].lower()}{step[1:]}" for step in rubric.steps)
     yield case("negated procedure", negated, False)
     if len(rubric.steps) > 1:
@@ -215,6 +219,8 @@ def _explanation(task: Task) -> Iterator[Case]:
             yield case("step left out, filler", " ".join(rest) + FILLER[1], False)
     if any(concept.after for concept in rubric.concepts):
         yield case("steps in reverse", " ".join(reversed(rubric.steps)), False)
+        yield case("steps in reverse", _in_one_sentence(rubric.steps[::-1]), False)
+        yield case("steps in one sentence", _in_one_sentence(rubric.steps), True)
     for text in (rubric.reference, *rubric.paraphrases):
         kind = "reference" if text == rubric.reference else "paraphrase"
         yield case(kind, text, True)
@@ -336,6 +342,13 @@ def _computed(answer: NumberAnswer) -> list[str]:
         f"So $x = \\frac{{{0.8 * answer.value:.10g}}}{{0.8}} = {right}$.",
         f"3 + 4 = 7\n{0.8 * answer.value:.10g} / 0.8 ≈ {right}",
     ]
+
+
+def _in_one_sentence(steps: tuple[str, ...]) -> str:
+    """Return `steps` joined by `, then`."""
+    bare = [re.sub(r"^(?:first|then|finally),?\s+", "", step, flags=re.I) for step in steps]
+    joined = ", then ".join(f"{step[0].lower()}{step[1:]}".rstrip(".") for step in bare)
+    return f"First {joined}."
 
 
 def swapped(steps: tuple[str, ...]) -> Iterator[str]:
