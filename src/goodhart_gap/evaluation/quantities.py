@@ -35,7 +35,7 @@ _ALIASES = {
 _QUANTITY = re.compile(
     r"(?P<sign>(?<![\w)])[-+])?(?P<currency>[$€£])?\s?(?P<sign2>-)?"
     r"(?<![\w.])(?P<number>\d+(?:\.\d+)?|\.\d+)(?!\w*:\d)"
-    r"(?:\s*/\s*(?P<denominator>\d+)(?![\d.]))?"
+    r"(?:\s*/\s*(?P<denominator>\d+(?:\.\d+)?|\.\d+)(?!\d|\.\d))?"
     r"\s*(?P<unit>%|degrees\s+[a-zA-Z]+|[a-zA-Z]+)?"
 )
 _CLOCK = re.compile(
@@ -50,6 +50,8 @@ _LENGTH = re.compile(
     r"(?P<number>\d+(?:\.\d+)?)\s*-?\s*(?P<unit>days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)\b",
     re.IGNORECASE,
 )
+_MAGNITUDES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+_MAGNITUDE = re.compile(rf"(?<![\w.])(\d+(?:\.\d+)?)\s*({'|'.join(_MAGNITUDES)})\b", re.IGNORECASE)
 _MINUTES_IN = {"d": 1440.0, "h": 60.0, "m": 1.0, "s": 1 / 60}
 
 
@@ -91,10 +93,10 @@ def quantities(text: str) -> list[Found]:
             value /= float(match["denominator"])
         if match["sign"] == "-" or match["sign2"]:
             value = -value
-        unit = _CURRENCY.get(match["currency"] or "")
-        if unit is None and match["unit"]:
-            unit = unit_named(match["unit"])
-        end = match.end() if unit is not None and match["unit"] else match.end("number")
+        named = unit_named(match["unit"]) if match["unit"] else None
+        unit = _CURRENCY.get(match["currency"] or "", named)
+        # A word that is no unit is not part of the value: the `or` of `$15 or $20`.
+        end = match.end() if named is not None else match.end("number")
         end = max(end, match.end("denominator"))
         shown = text[match.start() : end].strip()
         found.append(Found(value, unit, match.start(), end, shown))
@@ -105,6 +107,9 @@ def unit_named(word: str) -> str | None:
     """Return pint's name of the unit `word` stands for, or None where it is no unit."""
     word = re.sub(r"^degrees\s+", "", word.strip(), flags=re.IGNORECASE)
     lower = word.lower().rstrip(".")
+    if lower in ("degree", "degrees"):
+        # Of which scale is left open, so it is the one asked for; pint would read an angle.
+        return None
     if lower in _ALIASES:
         return _ALIASES[lower]
     if len(lower) < 2 or lower in _NOT_UNITS:
@@ -207,7 +212,7 @@ def durations(text: str) -> list[Found]:
     found: list[Found] = []
     for match in _LENGTH.finditer(text):
         minutes = float(match["number"]) * _MINUTES_IN[match["unit"][0].lower()]
-        if found and re.fullmatch(r"[\s,]*(?:and\s+)?", text[found[-1].end : match.start()]):
+        if found and re.fullmatch(r"[\s,]*(?:and\s+|\+\s*)?", text[found[-1].end : match.start()]):
             last = found.pop()
             minutes += last.value
             start = last.start
@@ -219,4 +224,8 @@ def durations(text: str) -> list[Found]:
 
 def readable(text: str) -> str:
     """Return `text` in one spelling, number words as digits: what the readers above take."""
-    return spelled_out(clean(text))
+    return spelled_out(_MAGNITUDE.sub(_multiplied, clean(text)))
+
+
+def _multiplied(match: re.Match[str]) -> str:
+    return f"{float(match[1]) * _MAGNITUDES[match[2].lower()]:.15g}"

@@ -36,8 +36,36 @@ _COPULA = re.compile(
     r"takes?|lasts?|ends?|leaves?|leave|totals?|gives?|have|has|had|at|by)\b",
     re.IGNORECASE,
 )
+_LEADS_UP = re.compile(r"\b(?:if|from|after|with|when|for|of|on|to)\b", re.IGNORECASE)
+_EXPLAINS = re.compile(r"\(|\b(?:which|that|because|since|as)\b", re.IGNORECASE)
+_OPERATOR = re.compile(r"\s*[-+*/]\s*[($€£]*")
+_LISTED = re.compile(r"\s*(?:[,;&]|,?\s*and\b)\s*[$€£]?", re.IGNORECASE)
+_LOSS = re.compile(r"\b(?:loss|deficit)\s+of\s*$", re.IGNORECASE)
+_IS_A_LOSS = re.compile(r"\s*(?:loss|deficit)\b", re.IGNORECASE)
 _ALTERNATIVE = re.compile(r"^[^\w]*(?:or|/|either)[^\w]*$", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"\b(?:all|both|each|every|the)?\s*(?:of\s+)?(?:the\s+)?\d+\s+(?:sets|lists|boxes|ranges|groups)\b",
+    re.IGNORECASE,
+)
+_LESS_THAN = re.compile(
+    r"\b(?:shorter|smaller|younger|slower|lower|lighter|less|later)\b|\b(?:is|comes?)\s+(?:after|behind)\b",
+    re.IGNORECASE,
+)
+_MORE_THAN = re.compile(
+    r"\b(?:taller|larger|bigger|older|faster|higher|heavier|more|earlier)\b|\b(?:is|comes?)\s+(?:before|ahead)\b",
+    re.IGNORECASE,
+)
+_LEAST = r"(?:the\s+)?(?:shortest|smallest|youngest|slowest|lowest|lightest|least|last|latest)"
+_LEAST_FIRST = re.compile(
+    rf"\b(?:from\s+{_LEAST}|{_LEAST}(?:\s+\w+)?\s+(?:first|to\b)|(?:start|begin)\w*\s+with\s+{_LEAST}"
+    r"|in\s+(?:ascending|increasing|reverse)\b)",
+    re.IGNORECASE,
+)
 _EITHER = re.compile(r"\bor\b", re.IGNORECASE)
+_SUBORDINATE = re.compile(
+    r"\b(?:although|though|while|whereas|if|because|since|as|before|that)\b", re.IGNORECASE
+)
+_NOT_THE_ONE = r"(?:not|no|never|beaten|behind|slower|before|after|second|third|fourth|last|only)\b"
 
 Reading = tuple[str, bool] | None
 """The value that was read, and whether it is correct; None where no value could be read."""
@@ -52,6 +80,10 @@ def _read_number(answer: Any, commitment: Commitment) -> Reading:
     value: float | None = found.value
     if found.unit is not None and answer.unit is not None:
         value = converted(found.value, found.unit, answer.unit)
+    if value is not None and (
+        _LOSS.search(text[: found.start]) or _IS_A_LOSS.match(text[found.end :])
+    ):
+        value = -value
     return found.text, value is not None and abs(value - answer.value) <= answer.tolerance
 
 
@@ -91,32 +123,33 @@ def _read_ordering(answer: Any, commitment: Commitment) -> Reading:
     mentions = _mentions(answer.items, text)
     if mentions and _NEGATED.search(text[: mentions[0][1]].rstrip(" :,")):
         return None
-    names = [
-        name
-        for place, (name, _) in enumerate(mentions)
+    named = [
+        (name, at)
+        for place, (name, at) in enumerate(mentions)
         if place == 0 or mentions[place - 1][0] != name
     ]
     count = len(answer.items)
-    windows = [
-        names[start : start + count]
-        for start in range(len(names) - count + 1)
-        if len(set(names[start : start + count])) == count
-    ]
-    disagree = len(set(map(tuple, windows))) > 1
+    spans = [named[start : start + count] for start in range(len(named) - count + 1)]
+    windows = [span for span in spans if len({name for name, _ in span}) == count]
+    disagree = len({tuple(name for name, _ in window) for window in windows}) > 1
     if not windows or (disagree and (not commitment.explicit or _EITHER.search(text))):
         return None
-    order = windows[0]
-    between = text[mentions[0][1] : mentions[-1][1]]
-    if "<" in between and ">" not in between:
+    order = [name for name, _ in windows[0]]
+    between = text[windows[0][0][1] : windows[0][-1][1]]
+    # Orders are asked with the most first; one that says that it begins with the least is turned.
+    less = "<" in between or _LESS_THAN.search(between) is not None
+    more = ">" in between or _MORE_THAN.search(between) is not None
+    if (less and not more) or _LEAST_FIRST.search(text):
         order = order[::-1]
     return ", ".join(order), tuple(order) == answer.items
 
 
 def _read_set(answer: Any, commitment: Commitment) -> Reading:
     assert isinstance(answer, SetAnswer)
-    text = commitment.text
-    braces = re.findall(r"\{([^{}]*)\}", text)
     numeric = all(re.fullmatch(r"-?\d+(\.\d+)?", item) for item in answer.items)
+    text = readable(commitment.text) if numeric else commitment.text
+    text = _COUNTED.sub(" ", text)
+    braces = re.findall(r"\{([^{}]*)\}", text)
     if braces:
         text = braces[-1]
     elif not commitment.explicit or re.search(r"\b(?:is|are)\b", text):
@@ -153,11 +186,16 @@ def _read_choice(answer: Any, commitment: Commitment) -> Reading:
         first, second = standing[0], next(each for each in standing if each[0] != standing[0][0])
         if _ALTERNATIVE.match(text[first[1] + len(first[0]) : second[1]]):
             return None
-        after = re.search(
-            r"\b(?:is|was)\s+(?:now\s+)?(" + "|".join(map(re.escape, names)) + r")\b", text
+        ends = re.match(r"\W*(?:and\W*)?$", text[second[1] + len(second[0]) :])
+        listed = _LISTED.fullmatch(text[first[1] + len(first[0]) : second[1]])
+        if commitment.explicit and ends and listed:
+            return None
+        said = _said(names, text)
+        alone = commitment.explicit and re.match(
+            r"\W*" + re.escape(first[0]) + r"\s*(?:[,.;:(]|-\s)", text, re.IGNORECASE
         )
-        if after:
-            return after[1], after[1] == answer.value
+        if said and not alone:
+            return said, said == answer.value
         if not commitment.explicit and not re.match(
             r"\W*(?:\w+\s*,\s*)?" + re.escape(first[0]), text
         ):
@@ -165,19 +203,34 @@ def _read_choice(answer: Any, commitment: Commitment) -> Reading:
     return names[0], names[0] == answer.value
 
 
+def _said(names: Sequence[str], text: str) -> str | None:
+    """Return the name that the last main clause says it is, if one does (`Amy is the fastest`)."""
+    either = "|".join(map(re.escape, names))
+    found: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
+    for match in re.finditer(
+        rf"\b(?P<before>{either})\s+(?:still\s+|now\s+)?(?P<verb>is|was|remains|stays|counts)\b"
+        rf"(?!\s+(?:now\s+)?{_NOT_THE_ONE})|\b(?:is|was)\s+(?:now\s+)?(?P<after>{either})\b",
+        text,
+    ):
+        clause = re.split(r"[,;.]", text[: match.start()])[-1]
+        if not _SUBORDINATE.search(clause):
+            present = match["verb"] != "was"
+            found[present].append((match.start(), match["before"] or match["after"]))
+    # What was so is overtaken by what is so.
+    said = found[True] or found[False]
+    return said[-1][1] if said else None
+
+
 def _chosen(found: Sequence[Found], text: str, explicit: bool) -> Found | None:
     """Return the value a sentence commits to, or None where it names none or hesitates.
 
-    After a marker it is the first, unless a computation or a range leads up to it; in a sentence it
-    is the one after the last verb of being, having or ending.
+    After a marker it is the first, unless a computation, a range or a clause (`after the discount
+    of $5 you pay`) leads up to it; in a sentence it is the one after the last verb of being, having
+    or ending. A computation without a result, or a range or list of values, is no commitment.
     """
     standing = [each for each in found if not _NEGATED.search(text[: each.start])]
-    ranges = [
-        first
-        for first, second in pairwise(standing)
-        if re.fullmatch(r"\s*(?:to|until|till)\s*[$€£]?", text[first.end : second.start])
-    ]
-    standing = [each for each in standing if each not in ranges]
+    standing, text, equated = _beside_equals_sign(standing, text)
+    standing = _without_ranges(standing, text)
     if not standing:
         return None
     for first, second in pairwise(standing):
@@ -185,24 +238,65 @@ def _chosen(found: Sequence[Found], text: str, explicit: bool) -> Found | None:
             return None
     if re.match(r"\s*or\b", text[standing[0].end :], re.IGNORECASE):
         return None
-    if "=" in text and any(each.start > text.rindex("=") for each in standing):
-        last = text.rindex("=")
-        return next(each for each in standing if each.start > last)
-    if explicit:
-        leads = standing[0]
-        for following in standing[1:]:
-            between = text[leads.end : following.start]
-            if re.fullmatch(r"\s*[-+*/]\s*", between):
-                leads = following
-            else:
-                break
-        before = text[: leads.start]
-        if _COPULA.search(text[leads.end :]) and re.search(
-            r"\b(?:if|from|after|with|when)\b", before
-        ):
-            return _after_copula(standing, text)
-        return leads
-    return _after_copula(standing, text)
+    if not explicit and not equated:
+        return _after_copula(standing, text)
+    if equated:
+        return standing[0]
+    computed = 0
+    while computed + 1 < len(standing) and _joined(_OPERATOR, standing[computed:], text):
+        computed += 1
+    standing = standing[computed + 1 :] if computed else standing
+    if not standing:
+        return None
+    leads = standing[0]
+    if _LEADS_UP.search(text[: leads.start]):
+        # A clause that explains the value (`which is ...`) may hold others.
+        clause = text[: leads.end] + _EXPLAINS.split(text[leads.end :])[0]
+        if _COPULA.search(clause[leads.end :]):
+            return _after_copula([each for each in standing if each.start < len(clause)], clause)
+    if len(standing) > 1 and _joined(_LISTED, standing, text) and standing[1].value != leads.value:
+        return None
+    return leads
+
+
+def _beside_equals_sign(standing: list[Found], text: str) -> tuple[list[Found], str, bool]:
+    """Return the values on the last side of an equation that holds a result, and the text to there.
+
+    What leads up to an equals sign is a computation, and so is what follows it in `15 = 20 - 5`.
+    """
+    ends = [match.start() for match in re.finditer("=", text)]
+    for start, end in reversed(list(pairwise([-1, *ends, len(text)]))):
+        side = [each for each in standing if start < each.start < end]
+        if side and not (ends and len(side) > 1 and _joined(_OPERATOR, side, text)):
+            return side, text[:end], start >= 0
+    return [], text, False
+
+
+def _without_ranges(standing: list[Found], text: str) -> list[Found]:
+    """Return the values that are no bound of a range; of a change from one to another, the other.
+
+    `2:45 PM to 4:15 PM` and `from $25 to $20` end in a value, `15 to 20` and `15-20` are two.
+    """
+    dropped: list[Found] = []
+    for first, second in pairwise(standing):
+        before, between = text[: first.start], text[first.end : second.start]
+        if re.fullmatch(r"\s*and\s*[$€£]?", between) and re.search(r"\bbetween\s*$", before):
+            dropped += [first, second]
+        elif re.fullmatch(r"\s*(?:to|until|till)\s*[$€£]?", between):
+            dropped.append(first)
+            time_of_day = first.unit in ("clock", "ambiguous")
+            one_unit = None in (first.unit, second.unit) or first.unit == second.unit
+            if one_unit and not time_of_day and not re.search(r"\bfrom\s*$", before):
+                dropped.append(second)
+    return [each for each in standing if each not in dropped]
+
+
+def _joined(joint: re.Pattern[str], standing: Sequence[Found], text: str) -> bool:
+    """Whether nothing but `joint` stands between the first two values."""
+    first, second = standing[:2]
+    # The sign of `20 - 5` is read as that of the second number.
+    sign = second.text[:1] if second.text[:1] in "+-" else ""
+    return joint.fullmatch(text[first.end : second.start] + sign) is not None
 
 
 def _after_copula(standing: Sequence[Found], text: str) -> Found | None:

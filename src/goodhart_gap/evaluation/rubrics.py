@@ -42,6 +42,10 @@ _DISOWNED = re.compile(
     r" (?:is|are|would be) (?:wrong|incorrect|a mistake|unnecessary"
     r"|not (?:needed|necessary|right|correct))\b"
 )
+_UNSURE = re.compile(
+    r" (?:no (?:idea|clue) (?:how|what|which|when|why|whether|if)|(?:not sure|unsure|unclear"
+    r"|not clear|(?:don't|do not|doesn't|does not|can't|cannot) know) (?:whether|if)) "
+)
 _COMMA = re.compile(r",(?!\s*\d)")
 _REVERSES = re.compile(r" (?:after|once|having|from the result of|following)(?: \S+){0,6}$")
 
@@ -71,15 +75,24 @@ def grade_explanation(
     if not text.strip():
         return Coverage("empty", (), names)
     spoken = [f" {sentence} " for sentence in _own_sentences(text, prompts)]
-    places = {
-        concept.name: _places([compile_pattern(p) for p in concept.any_of], spoken)
-        for concept in rubric.concepts
+    patterns = {
+        concept.name: [compile_pattern(p) for p in concept.any_of] for concept in rubric.concepts
     }
+    places = {name: _places(patterns[name], spoken) for name in names}
     covered = tuple(
         concept.name
         for concept in rubric.concepts
         if places[concept.name]
-        and all(_comes_after(places, concept.name, earlier, spoken) for earlier in concept.after)
+        and all(
+            any(
+                _follows(place, places[earlier], spoken)
+                and not _told_before(
+                    place, places[earlier], patterns[concept.name], patterns[earlier], spoken
+                )
+                for place in places[concept.name]
+            )
+            for earlier in concept.after
+        )
     )
     missing = tuple(name for name in names if name not in covered)
     misled = _places([compile_pattern(p) for p in rubric.misconceptions], spoken)
@@ -139,7 +152,7 @@ def _places(patterns: Sequence[Pattern], spoken: Sequence[str]) -> list[Place]:
     """Return every sentence in which a pattern holds and is not denied, earliest first."""
     found = []
     for index, sentence in enumerate(spoken):
-        if _DISOWNED.search(sentence):
+        if _DISOWNED.search(sentence) or _UNSURE.search(sentence):
             continue
         spans = [span for pattern in patterns if (span := pattern.search(sentence.strip()))]
         standing = [s for s in spans if not _NEGATORS.search(sentence[: s[0] + 1].rstrip())]
@@ -147,14 +160,8 @@ def _places(patterns: Sequence[Pattern], spoken: Sequence[str]) -> list[Place]:
     return found
 
 
-def _comes_after(
-    places: dict[str, list[Place]], later: str, earlier: str, spoken: Sequence[str]
-) -> bool:
-    """Whether `later` is stated after `earlier` is first stated, or says that it comes after it."""
-    return any(_follows(place, places[earlier], spoken) for place in places[later])
-
-
 def _follows(second: Place, earlier: Sequence[Place], spoken: Sequence[str]) -> bool:
+    """Whether `second` is stated after `earlier` is first stated, or says that it is to be."""
     if not earlier:
         return False
     first = earlier[0]
@@ -164,3 +171,29 @@ def _follows(second: Place, earlier: Sequence[Place], spoken: Sequence[str]) -> 
     if first[1] <= second[2] or re.search(r" [*/=] ", spoken[first[0]]):
         return True
     return _REVERSES.search(spoken[first[0]][: first[1]].rstrip()) is not None
+
+
+def _told_before(
+    second: Place,
+    earlier: Sequence[Place],
+    its_patterns: Sequence[Pattern],
+    earlier_patterns: Sequence[Pattern],
+    spoken: Sequence[str],
+) -> bool:
+    """Whether one sentence tells `second` before the `earlier` step, joined to it by `then`.
+
+    A step that is found in neither part is found only in words of both (`subtract the coupon, then
+    take 20%`), which is no statement of it where the other step is told in them.
+    """
+    if earlier[0][0] != second[0]:
+        return False
+    parts = re.split(r" (?=then )", spoken[second[0]])
+    if len(parts) == 1:
+        return False
+    its = [n for n, part in enumerate(parts) if any(p.search(part.strip()) for p in its_patterns)]
+    others = [
+        n for n, part in enumerate(parts) if any(p.search(part.strip()) for p in earlier_patterns)
+    ]
+    if its and others:
+        return its[-1] < others[0]
+    return bool(its) and earlier[0][1] <= second[2] and second[1] <= earlier[0][2]

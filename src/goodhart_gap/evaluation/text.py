@@ -26,6 +26,7 @@ _CHARACTERS = str.maketrans(
         "–": "-",
         "—": "-",
         "→": " to ",
+        "≈": "=",
         "’": "'",
         "‘": "'",
         "“": '"',
@@ -34,10 +35,24 @@ _CHARACTERS = str.maketrans(
     }
 )
 _LATEX = (
+    (re.compile(r"(?<=\d)(?:\{,\}|\\[,!;:])(?=\d{3}(?!\d))"), ","),
+    (re.compile(r"(?<=\d)\{([:.])\}(?=\d)"), r"\1"),
+    (re.compile(r"\$\$((?:\\\$|[^$])+)\$\$"), r" \1 "),
+    # Inline math by Pandoc's rule: `$79$` is no price, and `$20 - $5` is two.
+    (
+        re.compile(
+            r"(?<![\\$])\$(?![$\s])((?:\\[^\n]|[^$\\\n])*(?:\\[^\s]|[^$\\\s]))(?<!\\)\$(?![\d$])"
+        ),
+        r"\1",
+    ),
+    (re.compile(r"(?<![\\$])\$ ([^$\n]*[^$\s]) \$(?!\s?\d)"), r"\1"),
+    (re.compile(r"\\approx\b"), "="),
+    (re.compile(r"(?:\{\})?\^\s*\{?\s*\\circ\b\s*\}?"), " degrees "),
+    (re.compile(r"(?<=\w)~(?=[\w\\])"), " "),
     (re.compile(r"\\(?:times|cdot)\b"), "*"),
     (re.compile(r"\\div\b"), "/"),
-    (re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}"), r"\1 / \2"),
     (re.compile(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}"), r"\1 / \2"),
     (re.compile(r"\\[()\[\]]"), " "),
     (re.compile(r"\\([%$#&_])"), r"\1"),
     (re.compile(r"\\(?:quad|,|;|!)"), " "),

@@ -122,6 +122,48 @@ def test_negation_and_misconception(original: dict[str, Task]) -> None:
     assert not understands(task, right + " Finally, add the coupon to the price.")
 
 
+@pytest.mark.parametrize(
+    ("task_id", "text", "explains"),
+    [
+        (
+            "discount_coupon",
+            "First you subtract the $5 coupon, then you take 20% off. The price is then found.",
+            False,
+        ),
+        (
+            "discount_coupon",
+            "First you subtract the $5 coupon, then you find 20% of that, and take it off.",
+            False,
+        ),
+        (
+            "discount_coupon",
+            "I have no idea whether you subtract the coupon after taking 20% of the price or not.",
+            False,
+        ),
+        ("discount_coupon", "First take 20% of the price off, then subtract the coupon.", True),
+        (
+            "reverse_percentage",
+            "The shop took 20% off, so 80% remains; so you divide 80 by 64.",
+            False,
+        ),
+        (
+            "reverse_percentage",
+            "We do not know what it was, but 80% of it remains; so you divide 64 by 0.8.",
+            True,
+        ),
+        (
+            "profit_margin",
+            "Add 40 and 60 then multiply by 50. Subtract the cost from the revenue.",
+            False,
+        ),
+    ],
+)
+def test_order_doubt_and_swapped_operands(
+    original: dict[str, Task], task_id: str, text: str, explains: bool
+) -> None:
+    assert understands(original[task_id], text) == explains
+
+
 def test_legacy_rules_reproduce_the_record(published: Path) -> None:
     differing, count = [], 0
     for path in sorted((published / "n100").glob("*.json")):
