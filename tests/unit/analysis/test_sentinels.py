@@ -90,7 +90,7 @@ def real_tables(tmp_path_factory):
     tables["graders"] = grader_rows()
     tables["corrected"] = [
         {"condition": "uniform", "label": "understands", "estimate": 0.5, "corrected": 0.4}
-        | {"rate": "understands", "note": None}
+        | {"rate": "understands", "corrected_low": 0.2, "corrected_high": 0.6, "note": None}
     ]
     tables["seed_variance"] = [
         row
