@@ -36,8 +36,11 @@ _COPULA = re.compile(
     r"takes?|lasts?|ends?|leaves?|leave|totals?|gives?|have|has|had|at|by)\b",
     re.IGNORECASE,
 )
-_LEADS_UP = re.compile(r"\b(?:if|from|after|with|when|for|of|on|to)\b", re.IGNORECASE)
-_EXPLAINS = re.compile(r"\(|\b(?:which|that|because|since|as)\b", re.IGNORECASE)
+_LEADS_UP = re.compile(
+    r"\b(?:if|from|after|with|when|for|of|on|(?<!have )(?<!has )(?<!need )(?<!needs )to)\b",
+    re.IGNORECASE,
+)
+_EXPLAINS = re.compile(r"\(|\b(?:which|that|because|since|as|to)\b", re.IGNORECASE)
 _OPERATOR = re.compile(r"\s*[-+*/]\s*[($€£]*")
 _LISTED = re.compile(r"\s*(?:[,;&]|,?\s*and\b)\s*[$€£]?", re.IGNORECASE)
 _LOSS = re.compile(r"\b(?:loss|deficit)\s+of\s*$", re.IGNORECASE)
@@ -139,7 +142,9 @@ def _read_ordering(answer: Any, commitment: Commitment) -> Reading:
     # Orders are asked with the most first; one that says that it begins with the least is turned.
     less = "<" in between or _LESS_THAN.search(between) is not None
     more = ">" in between or _MORE_THAN.search(between) is not None
-    if (less and not more) or _LEAST_FIRST.search(text):
+    begins = text[windows[0][0][1] : windows[0][1][1]]
+    marked = re.search(rf"\(\s*{_LEAST}\s*\)", begins, re.IGNORECASE)
+    if (less and not more) or marked or _LEAST_FIRST.search(text):
         order = order[::-1]
     return ", ".join(order), tuple(order) == answer.items
 
@@ -255,7 +260,8 @@ def _chosen(found: Sequence[Found], text: str, explicit: bool) -> Found | None:
         if _COPULA.search(clause[leads.end :]):
             return _after_copula([each for each in standing if each.start < len(clause)], clause)
     if len(standing) > 1 and _joined(_LISTED, standing, text) and standing[1].value != leads.value:
-        return None
+        # `15 dollars and 0 cents` is one value.
+        return leads if re.match(r"\s*cents?\b", text[standing[1].end :]) else None
     return leads
 
 

@@ -164,6 +164,11 @@ NAME = ChoiceAnswer(kind="choice", value="Dan", options=("Amy", "Ben", "Cara", "
         (ROW, "Answer: Alice, Bob, Carol, David, from shortest to tallest", "wrong"),
         (ROW, "Answer: David, Carol, Bob, Alice, from shortest to tallest", "correct"),
         (ROW, "Answer: David, Carol, Bob, Alice (shortest first)", "correct"),
+        (ROW, "Answer: David (shortest), Carol, Bob, Alice (tallest)", "correct"),
+        (ROW, "Answer: Alice (tallest), Bob, Carol, David (shortest)", "correct"),
+        (ROW, "Answer: Alice (shortest), Bob, Carol, David (tallest)", "wrong"),
+        (ONE, "Answer: You have to leave at 1 PM to arrive at 2 PM.", "correct"),
+        (DOLLARS, "Answer: 15 dollars and 0 cents", "correct"),
         (ROW, "Answer: Alice, Bob, Carol, David, from tallest to shortest", "correct"),
         (
             ROW,
