@@ -64,14 +64,14 @@ def test_a_mistake_in_the_configuration(
             "config/tasks/original-20.yaml",
             "    category: ",
             "    categry: ",
-            "error: config/tasks/original-20.yaml: task '",
+            "config/tasks/original-20.yaml: task '",
             id="task",
         ),
         pytest.param(
             "config/tasks/original-20.yaml",
             "description:",
             "description: [",
-            "error: config/tasks/original-20.yaml: not valid YAML (",
+            "config/tasks/original-20.yaml: not valid YAML (",
             id="YAML of tasks",
         ),
         pytest.param(
@@ -95,7 +95,9 @@ def test_a_mistake_in_another_file(
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
     failed = workshop.snakemake("--dry-run")
     assert failed.returncode != 0
-    assert sentence in failed.stdout
+    said = [line for line in failed.stdout.splitlines() if line.startswith("error: ")]
+    assert len(said) == 1, failed.stdout
+    assert sentence in said[0]
     assert "Traceback" not in failed.stdout
 
 
