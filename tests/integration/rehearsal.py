@@ -51,6 +51,7 @@ def rehearsal_config(
                 },
                 "calibration": {
                     "source": "file:calibration.txt",
+                    "revision": None,
                     "sequences": 4,
                     "sequence_length": 32,
                 },

@@ -93,6 +93,8 @@ def test_a_judge_resamples_nothing_and_its_verdicts_are_kept(copied: Workshop) -
         table = [row for row in csv.DictReader(handle) if row["grader"] == "judge"]
     assert {(row["set"], row["role"]) for row in table} == {
         ("suite", "execution"),
+        ("agreed", "execution"),
+        ("agreed", "explanation"),
         ("gold", "execution"),
         ("gold", "explanation"),
     }
