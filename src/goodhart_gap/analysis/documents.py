@@ -31,6 +31,7 @@ def environment() -> Environment:
         interval=formatting.interval,
         points_interval=formatting.points_interval,
         parameters=formatting.parameters,
+        counted=formatting.counted,
         listing=formatting.listing,
         number_interval=formatting.number_interval,
         difference_interval=formatting.difference_interval,

@@ -101,6 +101,15 @@ def parameters(count: int | None) -> str:
     return str(count)
 
 
+def counted(count: int, noun: str) -> str:
+    """Show a count with its noun, in the plural unless there is one.
+
+    >>> counted(1, "task"), counted(20, "task")
+    ('1 task', '20 tasks')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def listing(names: list[str]) -> str:
     """Join names as a sentence does.
 

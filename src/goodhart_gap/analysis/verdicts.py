@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from goodhart_gap.analysis.formatting import counted
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -33,7 +35,7 @@ def judge(
     if clusters < minimum_clusters:
         return Verdict(
             "refused",
-            f"{clusters} {'task' if clusters == 1 else 'tasks'}, fewer than {minimum_clusters}",
+            f"{counted(clusters, 'task')}, fewer than {minimum_clusters}",
         )
     if grader_gate != "passed":
         failed = grader_gate == "failed"

@@ -57,6 +57,8 @@ _LATEX = (
     (re.compile(r"\\([%$#&_])"), r"\1"),
     (re.compile(r"\\(?:quad|,|;|!)"), " "),
 )
+# Of spaces only those that hold digits together: "2 500" with a plain one may be two numbers.
+_SPACED_THOUSANDS = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
 _THOUSANDS = re.compile(r"(?<![\d.])(\d{1,3}(?:,\d{3})+)(?![\d,]*\d)")
 _TIMES_SIGN = re.compile(r"(?<=\d)(\s*)[xX](\s*)(?=[\d$(])")
 _PERCENT = re.compile(r"\bper\s?cent\b", re.IGNORECASE)
@@ -73,7 +75,8 @@ _SMALL = {
 
 def clean(text: str) -> str:
     """Return `text` with one form for each sign, LaTeX and emphasis marks taken off."""
-    text = unicodedata.normalize("NFKC", text.replace("−", "-")).translate(_CHARACTERS)
+    text = _SPACED_THOUSANDS.sub(",", text.replace("−", "-"))
+    text = unicodedata.normalize("NFKC", text).translate(_CHARACTERS)
     for pattern, replacement in _LATEX:
         text = pattern.sub(replacement, text)
     text = re.sub(r"\*\*|__|`", "", text)

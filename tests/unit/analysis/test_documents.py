@@ -165,7 +165,7 @@ def test_the_analysis_says_what_a_small_model_cannot_show(tmp_path):
     assert "(135 million parameters)" in text
     assert "The baseline executes in 5.0 % of evaluations only" in text
     assert "broken: DBDK, DK/(KD+DK) is n/a (no executed task)" in text
-    assert "there are 20, fewer than the 30 that a verdict requires" in text
+    assert "20 tasks here, fewer than the 30 that a verdict requires" in text
     assert "40 of 40 explanation responses (100.0 %) were cut at the token limit" in text
     assert "execution responses" not in text.split("## Method")[0]
     assert not UNDEFINED.search(text)

@@ -192,6 +192,8 @@ NAME = ChoiceAnswer(kind="choice", value="Dan", options=("Amy", "Ben", "Cara", "
         (THOUSAND, "\\boxed{1{,}000}", "correct"),
         (BALANCE, "Answer: $1\\,168$", "correct"),
         (BALANCE, "Answer: $\\$1{,}168$", "correct"),
+        (THOUSAND, "Answer: 1\u202f000", "correct"),
+        (BALANCE, "Answer: $1\u00a0168", "correct"),
         (WARMTH, "Answer: 30 degrees", "correct"),
         (WARMTH, "Answer: 30°", "correct"),
         (WARMTH, "Answer: $30^\\circ\\mathrm{C}$", "correct"),
