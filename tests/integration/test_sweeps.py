@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,8 +44,11 @@ def configure(workshop: Workshop) -> None:
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Workshop:
-    made = Workshop(tmp_path_factory.mktemp("sweeps") / "workshop", checkpoint)
+def workshop(finished_session: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A copy of the finished workshop, with sweeps over its model."""
+    folder = tmp_path_factory.mktemp("sweeps") / "workshop"
+    shutil.copytree(finished_session.folder, folder, symlinks=True)
+    made = Workshop.at(folder)
     configure(made)
     made.run("--", "results/models/tiny/uniform/fidelity.csv")
     return made

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -91,14 +92,18 @@ def test_a_new_condition_computes_only_itself(finished: Workshop) -> None:
     assert conditions == {"uniform-2bit"}
 
 
-def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(workshop: Workshop) -> None:
+def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(
+    finished: Workshop, tmp_path: Path
+) -> None:
+    # The models are there, so that whatever the kill meets is sampling or below.
+    shutil.copytree(finished.folder, tmp_path / "workshop", symlinks=True)
+    workshop = Workshop.at(tmp_path / "workshop")
+    shutil.rmtree(workshop.results)
     workshop.experiment["sampling"]["max_new_tokens"] = 60
     # One job stands still until the kill, so that the run cannot end before it.
     script = workshop.folder / "scripts/sample_responses.py"
     script.write_text(GATE.format(script="sample_responses") + script.read_text())
     (workshop.folder / "hold-sample_responses").write_text("/selective/seed42/runs1-1")
-    # The models come first, so that whatever the kill meets is sampling or below.
-    workshop.run("--until", "assemble")
     models = finished_files(workshop.folder / "results/models")
     responses = workshop.results / "responses"
     victim = subprocess.Popen(

