@@ -98,5 +98,5 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(INSTALL) torch==2.13.0
 	$(INSTALL) --no-deps --requirement requirements.lock
 	$(INSTALL) --no-deps --no-build-isolation --editable .
-	@$(VENV)/bin/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true  # some packages ship files of Python 2
+	@$(VENV)/bin/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true  # torch ships a file for Python 3.12
 	@touch $@
