@@ -1,7 +1,6 @@
 """Fixtures: one finished tiny experiment for the whole session, and fresh ones to break."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -44,9 +43,7 @@ def finished_session(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path)
                     patch.setenv(name, f"canary-{name.lower()}-0123456789")
                 workshop.run()
             done.touch()
-    copy = tmp_path_factory.mktemp("session") / "workshop"
-    shutil.copytree(original, copy, symlinks=True)
-    return Workshop.at(copy)
+    return Workshop.at(original).copied_to(tmp_path_factory.mktemp("session") / "workshop")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_a_budget_is_measured_chosen_and_kept(finished: Workshop, tmp_path: Path) -> None:
     folder = tmp_path / "workshop"
-    shutil.copytree(finished.folder, folder, symlinks=True)
-    workshop = Workshop.at(folder)
+    workshop = finished.copied_to(folder)
     workshop.config["conditions"] |= {
         "eight": {"compress": {"bits": 8, "group_size": 32, "rank": 0}},
         "budget": {"budget": {"bits_per_parameter": BITS, "choices": ["uniform", "eight", "base"]}},

@@ -160,10 +160,9 @@ def edited(
 
     def plan(name: str) -> dict[str, int]:
         folder = tmp_path / re.sub(r"\W+", "-", name)
-        shutil.copytree(finished.folder, folder, symlinks=True)
+        copy = finished.copied_to(folder)
         monkeypatch.chdir(folder)
         monkeypatch.setenv("PYTHONPATH", str(folder / "src"))
-        copy = Workshop.at(folder)
         EDITS[name][0](copy)
         return copy.planned()
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,8 @@ RESPONSES = "results/tiny-n40/responses/{}/seed42/runs{}.jsonl"
 @pytest.fixture
 def copied(finished: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """A copy of the finished workshop, in which jobs may run."""
-    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "copy/src"))
-    return Workshop.at(tmp_path / "copy")
+    return finished.copied_to(tmp_path / "copy")
 
 
 def test_cores_and_company_change_no_byte(copied: Workshop) -> None:

@@ -22,8 +22,7 @@ FOLDER = "results/models/tiny/uniform/exports"
 def exported(finished_session: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """A copy of the finished workshop, with every export of one condition and two imports."""
     folder = tmp_path_factory.mktemp("exports") / "workshop"
-    shutil.copytree(finished_session.folder, folder, symlinks=True)
-    workshop = Workshop.at(folder)
+    workshop = finished_session.copied_to(folder)
     workshop.run(
         "--",
         *(f"{FOLDER}/{format}/agreement.json" for format in FORMATS),

@@ -37,9 +37,9 @@ KINDS = [
 @pytest.fixture
 def copied(finished: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """A copy of the finished workshop, to damage; the current folder."""
-    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
-    monkeypatch.chdir(tmp_path / "copy")
-    return finished.at(tmp_path / "copy")
+    copy = finished.copied_to(tmp_path / "copy")
+    monkeypatch.chdir(copy.folder)
+    return copy
 
 
 @pytest.fixture

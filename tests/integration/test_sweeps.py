@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,9 +45,7 @@ def configure(workshop: Workshop) -> None:
 @pytest.fixture(scope="module")
 def workshop(finished_session: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """A copy of the finished workshop, with sweeps over its model."""
-    folder = tmp_path_factory.mktemp("sweeps") / "workshop"
-    shutil.copytree(finished_session.folder, folder, symlinks=True)
-    made = Workshop.at(folder)
+    made = finished_session.copied_to(tmp_path_factory.mktemp("sweeps") / "workshop")
     configure(made)
     made.run("--", "results/models/tiny/uniform/fidelity.csv")
     return made

@@ -96,8 +96,7 @@ def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(
     finished: Workshop, tmp_path: Path
 ) -> None:
     # The models are there, so that whatever the kill meets is sampling or below.
-    shutil.copytree(finished.folder, tmp_path / "workshop", symlinks=True)
-    workshop = Workshop.at(tmp_path / "workshop")
+    workshop = finished.copied_to(tmp_path / "workshop")
     shutil.rmtree(workshop.results)
     workshop.experiment["sampling"]["max_new_tokens"] = 60
     # One job stands still until the kill, so that the run cannot end before it.

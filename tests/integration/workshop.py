@@ -76,6 +76,11 @@ class Workshop:
         workshop.folder, workshop.config = folder, cls.tiny_config()
         return workshop
 
+    def copied_to(self, folder: Path) -> "Workshop":
+        """Return a copy, with whatever has run in it, in which jobs may run."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Workshop.at(folder)
+
     @property
     def experiment(self) -> dict[str, Any]:
         """The configuration of the tiny experiment."""

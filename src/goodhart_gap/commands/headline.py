@@ -15,7 +15,7 @@ from rich.text import Text
 
 from goodhart_gap.analysis.csv_tables import read_rows
 from goodhart_gap.analysis.documents import Rows, one, where
-from goodhart_gap.analysis.formatting import MISSING, interval, listing, percent, points
+from goodhart_gap.analysis.formatting import MISSING, counted, interval, listing, percent, points
 from goodhart_gap.errors import GoodhartError, did_you_mean
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ def headline(experiment: str, folder: Path, tables: dict[str, Rows]) -> Iterator
         ": ",
         ", ".join(
             (
-                _counted(len(coverage), "condition"),
-                _counted(coverage[0]["tasks"], "task"),
-                f"{_counted(most, 'evaluation')} a condition",
+                counted(len(coverage), "condition"),
+                counted(coverage[0]["tasks"], "task"),
+                f"{counted(most, 'evaluation')} a condition",
             )
         ),
     )
@@ -247,7 +247,3 @@ def _documents(folder: Path) -> Iterator[Text]:
 
 def _conditions(tables: dict[str, Rows]) -> list[str]:
     return [row["condition"] for row in tables["coverage"]]
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -121,5 +121,5 @@ def _cause(noise: str) -> str:
         if re.search(pattern, noise):
             return cause
     # A line of "ERROR:", or, by newer pip, one of "error:" with a name, then "×" and a sentence.
-    errors = [line for line in noise.splitlines() if re.match(r"ERROR:|error:|×", line)]
-    return re.sub(r"^(ERROR:|error:|×)\s*", "", errors[-1]) if errors else "pip gave no reason"
+    errors = re.findall(r"^(?:ERROR:|error:|×) *(.+)$", noise, flags=re.MULTILINE)
+    return errors[-1].strip() if errors else "pip gave no reason"
