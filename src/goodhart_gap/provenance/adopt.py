@@ -56,8 +56,7 @@ def remote_files(graph: Graph, chain: Chain) -> RemoteFiles:
     if not storage or not paths:
         return RemoteFiles()
     store = Store(storage["prefix"], storage.get("patience_s", PATIENCE_S))
-    results = graph.config.get("pathvars", {}).get("results", "results")
-    names = {Path(path).relative_to(results).as_posix(): path for path in paths}
+    names = {Path(path).relative_to(graph.results).as_posix(): path for path in paths}
     entries = {name: chain.entries.get(logical_path(Path(path))) for name, path in names.items()}
     return compare(store, {n: entry for n, entry in entries.items() if entry})
 

@@ -74,6 +74,11 @@ class Graph(BaseModel):
     jobs: list[GraphJob]
     config: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def results(self) -> str:
+        """The folder that the workflow's results go to."""
+        return str(self.config.get("pathvars", {}).get("results", "results"))
+
     def in_order(self) -> Iterator[GraphJob]:
         """Yield jobs after all they need."""
         jobs = {job.id: job for job in self.jobs}

@@ -30,7 +30,8 @@ POD = {
 
 def test_the_start_script_is_one_that_bash_understands() -> None:
     settings = PodSettings.model_validate(POD | {"targets": ["results/a b", "results/$HOME"]})
-    script = base64.b64decode(encoded(start_script(settings, gpus=2, seconds=60))).decode()
+    encoded_script = encoded(start_script(settings, "results", gpus=2, seconds=60))
+    script = base64.b64decode(encoded_script).decode()
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     assert "--resources gpu=2" in script
     assert "-- 'results/a b' 'results/$HOME'" in script
@@ -54,7 +55,7 @@ BARE_IMAGE = {
 }
 VENV = {
     "python": f'{SAY}\nif [ "$3" = mirror ]; then exit "${{MIRROR_ENDS_WITH:-0}}"; fi',
-    "snakemake": f'{SAY}\nmkdir -p results\nexit "${{SNAKEMAKE_ENDS_WITH:-0}}"',
+    "snakemake": f'{SAY}\nmkdir -p "out/my runs"\nexit "${{SNAKEMAKE_ENDS_WITH:-0}}"',
 }
 
 
@@ -71,7 +72,7 @@ def run_start_script(folder: Path, **variables: str) -> list[str]:
         "CALLS": str(calls),
         "RUNPOD_POD_ID": "pod1",
     }
-    script = start_script(settings, gpus=1, seconds=60)
+    script = start_script(settings, "out/my runs", gpus=1, seconds=60)
     subprocess.run(["bash"], input=script, text=True, env=environment, check=False, timeout=60)
     return calls.read_text().splitlines()
 
@@ -96,7 +97,7 @@ def test_what_was_made_is_copied_before_the_end_is_told(
     tmp_path: Path, snakemake: str, mirror: str, end: str
 ) -> None:
     calls = run_start_script(tmp_path, SNAKEMAKE_ENDS_WITH=snakemake, MIRROR_ENDS_WITH=mirror)
-    words = "python -m goodhart_gap.cli mirror results s3://bucket/x"
+    words = "python -m goodhart_gap.cli mirror out/my runs s3://bucket/x"
     assert [call for call in calls if "mirror" in call] == [words]
     assert calls.index(words) > next(n for n, c in enumerate(calls) if c.startswith("snakemake"))
     assert calls[-2].endswith(f"--end {end}")

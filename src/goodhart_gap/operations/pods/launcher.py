@@ -55,6 +55,8 @@ class Predicted:
     demands: Demands
     hours: float
     """At least, with the GPUs of the pod."""
+    results: str = "results"
+    """The folder that results go to, as the pod's workflow names it."""
     key_variables: tuple[str, ...] = ()
     """Variables that hold the keys of the judges that the run asks."""
 
@@ -95,7 +97,7 @@ def create(
                 f"needs {predicted.hours:.1f} h"
             )
             continue
-        script = start_script(settings, count, seconds=int(3600 * hours))
+        script = start_script(settings, predicted.results, count, seconds=int(3600 * hours))
         try:
             api.create(
                 name=settings.name,

@@ -17,17 +17,18 @@ RATES = Path("config/plan.yaml")
 
 def predict(settings: PodSettings) -> Predicted:
     """Return what a run of the settings' experiment needs, by its plan."""
-    rates, results = read_plan_settings(RATES), Path("results")
+    rates = read_plan_settings(RATES)
     options = ["--configfile", settings.configfile]
     options += ["--config", f"storage={{prefix: {settings.prefix}}}", "--", *settings.targets]
     graph = read_graph(options)
+    results = Path(graph.results)
     plan = make_plan(graph, read_chain(results, empty=True), rates, results)
     jobs = [job for job in graph.jobs if job.runs]
     demands = demands_of(jobs, graph.config, rates, results, settings.vcpus)
     gpu_hours = plan.sums()["total"]["gpu_hours"]
     count = settings.gpu_count or (demands.gpus.count if demands.gpus else 1)
     hours = max(plan.longest_chain_seconds / 3600, gpu_hours / count)
-    return Predicted(demands, hours, key_variables(jobs, graph.config))
+    return Predicted(demands, hours, graph.results, key_variables(jobs, graph.config))
 
 
 def key_variables(jobs: Iterable[GraphJob], config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,8 +23,8 @@ report=(python -m goodhart_gap.operations.pods.report --log "$log" --prefix {pre
 finish() {{
   code=$?
   # Only `all` copies small results by itself. A run whose results are not on S3 has not ended well.
-  if [ -d results ]; then
-    python -m goodhart_gap.cli mirror results {prefix} >> "$log" 2>&1 || code=$((code ? code : 1))
+  if [ -d {results} ]; then
+    python -m goodhart_gap.cli mirror {results} {prefix} >> "$log" 2>&1 || code=$((code ? code : 1))
   fi
   # What it is copying now must not arrive after the whole log.
   kill "${{reporter:-}}" 2> /dev/null && wait "$reporter" 2> /dev/null
@@ -50,10 +50,15 @@ timeout --signal=TERM --kill-after=600 {seconds} snakemake --workflow-profile pr
 """
 
 
-def start_script(settings: PodSettings, gpus: int, seconds: int) -> str:
-    """Return the script; `seconds`: after which the run is ended, since its money is spent."""
+def start_script(settings: PodSettings, results: str, gpus: int, seconds: int) -> str:
+    """Return the script.
+
+    results: the folder they go to, which is copied at the end; seconds: after which the run is
+    ended, since its money is spent.
+    """
     quoted = {
         "volume": settings.volume_path,
+        "results": results,
         "prefix": settings.prefix,
         "repository": settings.repository,
         "commit": settings.commit,
