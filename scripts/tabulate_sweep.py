@@ -7,14 +7,9 @@ import pandas as pd
 
 from goodhart_gap.analysis.csv_tables import read_rows, write_csv
 from goodhart_gap.analysis.outcomes import read_outcome_table
+from goodhart_gap.analysis.sweep_answers import answer_table, budget_table
 from goodhart_gap.analysis.sweep_settings import SweepFacts
-from goodhart_gap.analysis.sweeps import (
-    answer_table,
-    budget_table,
-    control_table,
-    reuse_table,
-    sweep_table,
-)
+from goodhart_gap.analysis.sweeps import control_table, reuse_table, sweep_table
 from goodhart_gap.files import read_json
 from goodhart_gap.script import Script
 
@@ -41,7 +36,7 @@ def main(args: argparse.Namespace) -> None:
     tables = [read_rows(path) for path in (args.comparisons, args.flips, args.rates)]
     sweep = sweep_table(facts, bits, divergences, *tables)
     write_csv(args.sweep, sweep)
-    write_csv(args.answers, answer_table(facts, sweep))
+    write_csv(args.answers, answer_table(facts, sweep, divergences))
     write_csv(args.budget, budget_table(facts, sweep, divergences))
     write_csv(args.controls, control_table(facts, read_outcome_table(args.table)))
     reuse = reuse_table({path.parent.name: read_json(path) for path in args.allocations or []})
@@ -50,10 +45,10 @@ def main(args: argparse.Namespace) -> None:
 
 
 def log_reuse(facts: SweepFacts, reuse: pd.DataFrame) -> None:
-    """Say how many matrices were compressed for all conditions, and how many reused."""
+    """Say on how many compressed matrices all conditions rest, and how many they reuse."""
     total = reuse.iloc[-1]
     logging.getLogger(__name__).info(
-        "%s: %d matrices compressed, %d reused, %d left as they are",
+        "%s: rests on %d compressed matrices; %d taken from them again, %d left as they are",
         facts.experiment,
         total["compressed"],
         total["reused"],

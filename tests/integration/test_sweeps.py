@@ -17,6 +17,7 @@ pytestmark = pytest.mark.workflow
 FAMILIES = {
     "last": {"reuse": "uniform", "protect": {"last": [1, 2]}},
     "window": {"reuse": "uniform", "protect": {"window": {"length": 2, "starts": [0]}}},
+    "alone": {"reuse": "uniform", "only": [1]},
 }
 
 
@@ -33,7 +34,7 @@ def configure(workshop: Workshop) -> None:
     workshop.config["experiments"] |= {
         "blocks": pattern | {"conditions": ["baseline", "uniform", "last", "window"]},
         "widths": pattern | {"conditions": ["baseline", "rough", "mixed", "spared"]},
-        "profile": pattern | {"conditions": ["baseline", "uniform"], "runs": 1},
+        "profile": pattern | {"conditions": ["baseline", "uniform", "alone"]},
     }
     workshop.config["sweeps"] = {
         "ablation": ["blocks"],
@@ -60,7 +61,7 @@ def test_a_family_over_finished_shards_compresses_nothing(workshop: Workshop) ->
     planned = workshop.planned("--", "ablation", "sensitivity")
     assert "compress_shard" not in planned
     assert "accumulate_hessians" not in planned
-    assert planned["assemble_reuse"] == planned["allocate_reuse"] == 3
+    assert planned["assemble_reuse"] == planned["allocate_reuse"] == 4
     # Mixed bits need the one other condition, and nothing else: two shards of two blocks.
     assert workshop.planned("--", "bits")["compress_shard"] == 2
 
@@ -104,7 +105,10 @@ def test_sampling_takes_exactly_the_shards_it_needs(
 @pytest.mark.long
 def test_the_documents_answer_with_intervals(workshop: Workshop) -> None:
     output = workshop.run("--", "sensitivity", "ablation", "bits")
-    said = re.findall(r"(\w+): (\d+) matrices compressed, (\d+) reused, (\d+) left", output)
+    said = re.findall(
+        r"(\w+): rests on (\d+) compressed matrices; (\d+) taken from them again, (\d+) left",
+        output,
+    )
     # 4 blocks of 7 matrices; 1, 2 and 2 blocks left as they are.
     assert ("blocks", "28", str(3 * 28 - 5 * 7), str(5 * 7)) in said
     results = workshop.folder / "results"
@@ -120,7 +124,7 @@ def test_the_documents_answer_with_intervals(workshop: Workshop) -> None:
     for words in ("## Controls", "Positive: rough", "selective", "Null: the baseline"):
         assert words in bits
     profile = (results / "profile/SENSITIVITY.md").read_text()
-    for words in ("Shape over depth", "rank correlation", "output KL: block"):
+    for words in ("Shape over depth", "rank correlation", "output KL: block", "blocks: 1."):
         assert words in profile
     for text in (ablation, bits, profile):
         assert not re.search(r"\b(nan|None|inf)\b", text)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, spearmanr
+from statsmodels.stats.multitest import multipletests
 
 from goodhart_gap.analysis.clustered import (
     Estimate,
@@ -14,6 +15,7 @@ from goodhart_gap.analysis.clustered import (
     estimate_difference,
     estimate_ratio,
     t_interval,
+    t_p_value,
 )
 from goodhart_gap.analysis.sweep_settings import ProfileFacts
 
@@ -47,9 +49,10 @@ def block_table(
 ) -> pd.DataFrame:
     """A row a block: every measure a token, its interval over sequences, its rank from the top.
 
-    Outcomes come from `sweep`, where it holds members that compress one block alone; `measured`
-    are further measures by name and block, joined as they are. A block is critical when the
-    interval of its KL lies above the mean KL of all blocks.
+    Outcomes come from `sweep`, for the blocks of which it holds a member that compresses that block
+    alone; `measured` are further measures by name and block, joined as they are. A block is
+    critical when its KL is above the mean of the other blocks, paired by sequence, at a p value
+    that Holm's method adjusts for the number of blocks.
     """
     blocks = sorted({row["block"] for row in profile})
     table = pd.DataFrame({"block": blocks})
@@ -62,35 +65,63 @@ def block_table(
     for name, values in measured.items():
         table[name] = [values.get(block) for block in blocks]
     alone = _alone(facts, sweep)
-    if set(alone) == set(blocks):
-        for name, (column, _) in OUTCOMES.items():
-            table[name] = [alone[block][column] for block in blocks]
+    for name, (column, _) in OUTCOMES.items():
+        found = [alone.get(block, {}).get(column) for block in blocks]
+        if any(value is not None for value in found):
+            table[name] = found
             for end in ("low", "high"):
-                table[f"{name}_{end}"] = [alone[block][f"{column}_{end}"] for block in blocks]
+                ends = [alone.get(block, {}).get(f"{column}_{end}") for block in blocks]
+                table[f"{name}_{end}"] = ends
     for name in measures_of(table):
-        table[f"{name}_rank"] = rankdata(-_importance(table, name), method="average")
-    table["critical"] = table["kl_low"] > table["kl"].mean()
+        ranks = rankdata(-importance(table, name), method="average", nan_policy="omit")
+        table[f"{name}_rank"] = ranks
+    table["sequences"] = len({row["sequence"] for row in profile})
+    table["above_p"] = _above_others(profile, blocks)
+    table["critical"] = table["above_p"] < 1 - facts.sweep.confidence
     return table
+
+
+def _above_others(profile: Rows, blocks: Sequence[int]) -> Floats:
+    """Adjusted p values, shape [blocks], of a KL not above the mean of the other blocks."""
+    found = []
+    for block in blocks:
+        others = [each for each in blocks if each != block]
+        mine, rest = _sums(profile, [block], "kl"), _sums(profile, others, "kl")
+        estimate = estimate_difference(mine, rest, "no other block")
+        two_sided = t_p_value(estimate)
+        found.append(two_sided / 2 if estimate.value > 0 else 1 - two_sided / 2)
+    p_values = np.array(found)
+    known = np.isfinite(p_values)
+    if known.any():
+        p_values[known] = multipletests(p_values[known], method="holm")[1]
+    return p_values
 
 
 def measures_of(table: pd.DataFrame) -> list[str]:
     """Names of the measures that a table of blocks has."""
     ends = ("_low", "_high", "_rank")
-    other = {"block", "critical"}
+    other = {"block", "sequences", "above_p", "critical"}
     return [name for name in table.columns if name not in other and not name.endswith(ends)]
 
 
 def agreement_table(table: pd.DataFrame, facts: ProfileFacts) -> pd.DataFrame:
-    """Spearman's rank correlation of every two measures, with a bootstrap interval over blocks."""
+    """Spearman's rank correlation of every two measures, with a bootstrap interval over blocks.
+
+    Over the blocks that have both. Blocks are not independent of their neighbours, so the interval
+    describes these blocks, and no p value is given. `same_first` is blank where a measure does not
+    vary.
+    """
     rows = []
     names = measures_of(table)
-    draws = np.random.default_rng(facts.seed).integers(
-        0, len(table), size=(facts.resamples, len(table))
-    )
     for place, one in enumerate(names):
         for two in names[place + 1 :]:
-            a, b = _importance(table, one), _importance(table, two)
-            rho, p = _spearman(a, b)
+            a, b = importance(table, one), importance(table, two)
+            both = np.isfinite(a) & np.isfinite(b)
+            a, b = a[both], b[both]
+            draws = np.random.default_rng(facts.seed).integers(
+                0, max(len(a), 1), size=(facts.resamples, len(a))
+            )
+            rho = _spearman(a, b)
             resampled = _rank_correlations(a[draws], b[draws])
             found = resampled[np.isfinite(resampled)]
             tail = (1 - facts.sweep.confidence) / 2
@@ -99,15 +130,14 @@ def agreement_table(table: pd.DataFrame, facts: ProfileFacts) -> pd.DataFrame:
                 {
                     "measure": one,
                     "other": two,
-                    "blocks": len(table),
+                    "blocks": len(a),
                     "correlation": rho,
                     "low": low,
                     "high": high,
-                    "p_value": p,
-                    "same_first": _first(table, one) == _first(table, two),
+                    "same_first": _same_first(a, b),
                 }
             )
-    columns = ["measure", "other", "blocks", "correlation", "low", "high", "p_value", "same_first"]
+    columns = ["measure", "other", "blocks", "correlation", "low", "high", "same_first"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -199,17 +229,16 @@ def _alone(facts: ProfileFacts, sweep: Rows) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _importance(table: pd.DataFrame, name: str) -> Floats:
-    """A measure as a number that is larger for a block that matters more."""
+def importance(table: pd.DataFrame, name: str) -> Floats:
+    """Return a measure as a number that is larger for a block that matters more, NaN if missing."""
     values = table[name].to_numpy(np.float64)
     return -values if name == "execution" else values
 
 
-def _spearman(a: Floats, b: Floats) -> tuple[float, float]:
+def _spearman(a: Floats, b: Floats) -> float:
     if len(set(a)) < 2 or len(set(b)) < 2:
-        return (float("nan"), float("nan"))
-    result = spearmanr(a, b)
-    return (float(result.statistic), float(result.pvalue))
+        return float("nan")
+    return float(spearmanr(a, b).statistic)
 
 
 def _rank_correlations(a: Floats, b: Floats) -> Floats:
@@ -221,5 +250,8 @@ def _rank_correlations(a: Floats, b: Floats) -> Floats:
     return found
 
 
-def _first(table: pd.DataFrame, name: str) -> int:
-    return int(np.argmax(_importance(table, name)))
+def _same_first(a: Floats, b: Floats) -> bool | None:
+    """Whether the same blocks are first by both; ties are first together."""
+    if len(set(a)) < 2 or len(set(b)) < 2:
+        return None
+    return bool(np.array_equal(a == a.max(), b == b.max()))

@@ -127,7 +127,7 @@ def difference_interval(
 ) -> tuple[float, float, str]:
     """Return (low, high, method) for a difference of two rates, inside [-limit, limit].
 
-    Where no cluster changed at all, the share of tasks that could change is bounded by the exact
+    Where all clusters agree, the share of other tasks that would not is bounded by the exact
     binomial limit, and so is the difference: no task moves it by more than `limit` times its share.
     """
     if not estimate.defined or estimate.clusters < 2:
@@ -135,10 +135,33 @@ def difference_interval(
     if estimate.has_error:
         low, high = t_interval(estimate, confidence)
         return (max(low, -limit), min(high, limit), "t")
-    if changed_clusters or estimate.value:
-        return (float("nan"), float("nan"), "n/a (no variation between tasks)")
-    bound = limit * (1 - ((1 - confidence) / 2) ** (1 / estimate.clusters))
-    return (-bound, bound, "exact, no task changed")
+    others = share_of_others(estimate.clusters, confidence)
+    low, high = (estimate.value * (1 - others) + sign * limit * others for sign in (-1, 1))
+    method = "exact, all tasks alike" if changed_clusters else "exact, no task changed"
+    return (max(low, -limit), min(high, limit), method)
+
+
+def share_of_others(clusters: int, confidence: float) -> float:
+    """Return the largest share of tasks that may be unlike `clusters` which are all alike.
+
+    The upper exact binomial limit (Clopper and Pearson 1934) for none in `clusters`.
+    """
+    return 1 - ((1 - confidence) / 2) ** (1 / clusters)
+
+
+FEWEST_CHANGED = 5
+"""Clusters that must have changed before their spread alone says how certain a change is."""
+
+
+def lower_end(low: float, *, changed_clusters: int, clusters: int, confidence: float) -> float:
+    """Return the lower end of a change of a rate that may rest on few clusters.
+
+    One task that gained a run would show that nothing was lost, where no change at all in as many
+    tasks does not: with so few, no more is shown than if none had changed.
+    """
+    if clusters < 2 or changed_clusters >= FEWEST_CHANGED:
+        return low
+    return min(low, -share_of_others(clusters, confidence))
 
 
 def t_p_value(estimate: Estimate) -> float:

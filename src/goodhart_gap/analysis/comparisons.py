@@ -237,7 +237,7 @@ def _note(estimate: Estimate, changed: int) -> str:
     if estimate.note:
         return estimate.note
     if not estimate.has_error:
-        return "n/a (no task changed)" if not changed else "n/a (no variation between tasks)"
+        return "n/a (no task changed)" if not changed else "n/a (all tasks alike)"
     return ""
 
 

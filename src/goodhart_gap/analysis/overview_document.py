@@ -30,7 +30,10 @@ def overview_context(
 
 
 def _headline(rates: Rows, comparisons: Rows) -> dict[str, Any]:
-    """Return the rows of the baseline and of the largest changes, and how many are left out."""
+    """Return the rows of the baseline and of the largest changes, and how many are left out.
+
+    `more` changed less; of `undefined` nothing is known.
+    """
     changes = where(comparisons, estimand="executes")
     known = [row for row in changes if row["difference"] is not None]
     known.sort(key=lambda row: abs(row["difference"]), reverse=True)
@@ -43,7 +46,11 @@ def _headline(rates: Rows, comparisons: Rows) -> dict[str, Any]:
         | {rate: one(rates, condition=condition, rate=rate) for rate in RATES}
         for condition, change in shown
     ]
-    return {"rows": rows, "more": len(changes) - len(known[:HEADLINES])}
+    return {
+        "rows": rows,
+        "more": len(known[HEADLINES:]),
+        "undefined": len(changes) - len(known),
+    }
 
 
 def _anchor(title: str) -> str:

@@ -3,7 +3,8 @@
 The rule, for entries k_1 < ... < k_n (how many blocks are protected):
 
 1. A set is enough when the whole interval of the paired, task-clustered difference in execution
-   against the baseline is at or above minus the margin.
+   against the baseline is at or above minus the margin; where few tasks changed, it reaches down
+   at least as far as if none had.
 2. k_n is asked first; if it is not enough, no entry is.
 3. Then the entry halfway between the largest that is known not to be enough (nothing protected, at
    first) and the smallest known to be enough, until they are neighbours.
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from goodhart_gap.analysis.clustered import difference_interval, estimate_difference
+from goodhart_gap.analysis.clustered import difference_interval, estimate_difference, lower_end
 from goodhart_gap.analysis.estimands import estimand_named, pair_conditions, pair_sums
 from goodhart_gap.settings import Settings
 
@@ -115,6 +116,12 @@ def verdict(facts: SearchFacts, treated: pd.DataFrame, baseline: pd.DataFrame) -
     estimate = estimate_difference(one, two, estimand.undefined)
     changed = int(np.count_nonzero((one.y != two.y) | (one.x != two.x)))
     low, high, method = difference_interval(estimate, facts.confidence, changed_clusters=changed)
+    low = lower_end(
+        low,
+        changed_clusters=changed,
+        clusters=estimate.clusters,
+        confidence=facts.confidence,
+    )
     return {
         "pairs": pairs.count,
         "tasks": estimate.clusters,

@@ -1,15 +1,19 @@
 """What ABLATION.md, BITS.md and SENSITIVITY.md are rendered from: tables, and what is picked."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from goodhart_gap.analysis import formatting
-from goodhart_gap.analysis.block_profiles import LABELS, MEASURES
+from goodhart_gap.analysis.block_profiles import LABELS, MEASURES, importance
 from goodhart_gap.analysis.documents import Rows, one, where
 from goodhart_gap.analysis.estimands import ESTIMANDS
 from goodhart_gap.analysis.sweep_settings import ProfileFacts, SweepFacts
-from goodhart_gap.analysis.sweeps import INSIDE, OUTSIDE
+from goodhart_gap.analysis.sweeps import NOT_SHOWN, OUTSIDE, UNKNOWN
 
 DATA_FILES = (
     "templates/ABLATION.md.jinja",
@@ -31,8 +35,8 @@ VARIES = {
 VERDICTS: dict[str | None, str] = {
     None: "",
     OUTSIDE: "outside the noise floor",
-    INSIDE: "inside the noise floor",
-    "not measured": "not measured (one run)",
+    NOT_SHOWN: "not shown to be outside the noise floor",
+    UNKNOWN: "not measured",
 }
 """How documents name the verdicts on flips."""
 
@@ -83,6 +87,13 @@ def excess(row: Mapping[str, Any]) -> str:
     return _with_interval(row, "excess_flips", lambda value: formatting.points(value))
 
 
+def verdict(row: Mapping[str, Any]) -> str:
+    """What the flips of a row say about the noise floor; why, where they say nothing."""
+    if row["noise_floor"] == UNKNOWN and row["excess_flips_note"]:
+        return str(row["excess_flips_note"])
+    return VERDICTS[row["noise_floor"]] or "-"
+
+
 def _with_interval(row: Mapping[str, Any], name: str, show: Callable[[float], str]) -> str:
     if row[name] is None:
         return "-"
@@ -113,7 +124,7 @@ def sweep_context(
         "number": formatting.number,
         "zero": 0,
         "varies": VARIES,
-        "verdicts": VERDICTS,
+        "verdict": verdict,
         "labels": RATE_LABELS,
         "baseline": baseline,
         "published": _published(published, facts),
@@ -134,6 +145,7 @@ def ablation_context(
     tasks = list(dict.fromkeys(row["task"] for row in tables["by_task"]))
     return sweep_context(facts, tables, published) | {
         "families": list(dict.fromkeys(row["family"] for row in sweep if row["family"])),
+        "same_size": [row["family"] for row in tables["answers"] if row["sizes"] < row["members"]],
         "whole": [row for row in sweep if row["kind"] == "compressed"],
         "tasks": [task for task in tasks if _moves(tables["by_task"], task)],
         "still": [task for task in tasks if not _moves(tables["by_task"], task)],
@@ -145,19 +157,15 @@ def bits_context(
 ) -> dict[str, Any]:
     """Return the context of BITS.md.jinja.
 
-    Behaviour changes from the largest bits at which flips are outside the noise floor.
+    Behaviour changes from the largest bits at which flips are outside the noise floor there and at
+    all fewer bits of the method. Asked from the fewest bits up, and ended by the first that is not:
+    such a fixed sequence needs no adjustment for the number of conditions of a method.
     """
     rows = [row for row in tables["sweep"] if row["kind"] in ("compressed", "mixed")]
     return sweep_context(facts, tables, published) | {
         "changes": [
-            {
-                "method": method,
-                "row": max(outside, key=lambda row: row["bits_per_parameter"], default=None),
-                "count": len(mine),
-            }
+            _start(method, where(rows, method=method))
             for method in dict.fromkeys(row["method"] for row in rows)
-            for mine in [where(rows, method=method)]
-            for outside in [where(mine, noise_floor=OUTSIDE)]
         ],
         "roughest": max(
             (row for row in rows if row["kl"] is not None),
@@ -167,21 +175,48 @@ def bits_context(
     }
 
 
+def _start(method: str, rows: Rows) -> dict[str, Any]:
+    """The condition from which a method's flips are outside the noise floor, and those alone."""
+    ordered = sorted(rows, key=lambda row: float(row["bits_per_parameter"]))
+    outside = list(itertools.takewhile(lambda row: row["noise_floor"] == OUTSIDE, ordered))
+    return {
+        "method": method,
+        "row": outside[-1] if outside else None,
+        "alone": [r for r in ordered[len(outside) :] if r["noise_floor"] == OUTSIDE],
+        "count": len(rows),
+    }
+
+
 def sensitivity_context(
     facts: ProfileFacts, tables: dict[str, Rows], published: dict[str, Rows]
 ) -> dict[str, Any]:
     """Return the context of SENSITIVITY.md.jinja."""
     blocks = tables["blocks"]
+    measures = {name: label for name, label in LABELS.items() if name in blocks[0]}
+    alone = [row["block"] for row in blocks if row.get("execution") is not None]
     return sweep_context(facts.sweep, tables, published) | {
         "profile": facts,
-        "measures": {name: label for name, label in LABELS.items() if name in blocks[0]},
+        "measures": measures,
+        "firsts": [(label, _first(blocks, name)) for name, label in measures.items()],
+        "more_conditions": len(facts.sweep.members) > len({facts.condition, facts.sweep.baseline}),
         "intervals": set(MEASURES),
         "critical": [row for row in blocks if row["critical"]],
         "by_kl": sorted(blocks, key=lambda row: row["kl_rank"]),
         "shape_word": tables["shape"][0]["shape"],
-        "has_outcomes": "execution" in blocks[0],
+        "sampled": alone,
+        "all_sampled": len(alone) == len(blocks),
         "agreement_labels": LABELS,
     }
+
+
+def _first(blocks: Rows, name: str) -> list[int]:
+    """The blocks that a measure puts first, all that tie; none where it does not vary."""
+    table = pd.DataFrame(blocks)
+    values = importance(table, name)
+    known = values[np.isfinite(values)]
+    if not len(known) or known.min() == known.max():
+        return []
+    return [int(block) for block in table["block"][values == known.max()]]
 
 
 def _published(tables: dict[str, Rows], facts: SweepFacts) -> dict[str, Any]:

@@ -36,6 +36,9 @@ class SweepCondition(Settings):
     protected: tuple[int, ...] = ()
     """Blocks that stay as they are."""
 
+    chosen_by_tokens: int = 0
+    """Held-out tokens by whose KL its blocks were chosen: the first ones."""
+
 
 class SweepFacts(ExperimentDesign):
     """An experiment that varies blocks or bits."""

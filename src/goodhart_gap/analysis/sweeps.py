@@ -2,7 +2,8 @@
 
 Perplexity and KL are measured on held-out sequences, which are the independent units of their
 intervals; rates and flips on tasks. A change counts as outside the noise floor when the interval of
-the excess flips (flips against other baseline runs less those between baseline runs) is above 0.
+the excess flips (flips against other baseline runs less those between baseline runs) is above 0;
+that it is inside is never shown.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from goodhart_gap.analysis.clustered import (
     difference_interval,
     estimate_difference,
     estimate_ratio,
+    lower_end,
     t_interval,
 )
 from goodhart_gap.analysis.estimands import estimand_named
@@ -26,7 +28,7 @@ Rows = list[dict[str, Any]]
 ESTIMANDS = ("executes", "understands", "gap_rate")
 """Whose changes the table of a sweep has."""
 
-OUTSIDE, INSIDE, UNKNOWN = "outside", "inside", "not measured"
+OUTSIDE, NOT_SHOWN, UNKNOWN = "outside", "not shown", "not measured"
 
 
 def sweep_table(
@@ -62,47 +64,9 @@ def sweep_table(
         for name in ESTIMANDS:
             row |= _outcome(name, member.name, comparisons, rates)
         row |= _flips(member.name, flips)
-        row["kept"] = _kept(row, facts)
+        row["kept"] = _kept(_first(comparisons, condition=member.name, estimand="executes"), facts)
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def budget_table(
-    facts: SweepFacts, sweep: pd.DataFrame, divergences: Mapping[str, Rows]
-) -> pd.DataFrame:
-    """Every selective condition against the uniform or mixed one of its method nearest in bits.
-
-    The difference in KL is paired by sequence; below 0 the selective condition is nearer the base.
-    Where no condition of its method has about the same bits, none is compared.
-    """
-    rows = []
-    known = sweep.set_index("condition")["bits_per_parameter"].astype(float)
-    others = [m for m in facts.members if m.kind in ("compressed", "mixed")]
-    for member in (each for each in facts.members if each.kind == "selective"):
-        mine = float(known[member.name])
-        rivals = [
-            each.name
-            for each in others
-            if each.method == member.method
-            and abs(known[each.name] - mine) <= facts.equal_bits * mine
-            and each.name in divergences
-        ]
-        row: dict[str, Any] = {"selective": member.name, "selective_bits": mine}
-        if rivals and member.name in divergences:
-            rival = min(rivals, key=lambda name: abs(known[name] - mine))
-            one, two = (_sums(divergences[name], "kl") for name in (member.name, rival))
-            estimate = estimate_difference(one, two, "no sequence")
-            low, high = t_interval(estimate, facts.confidence)
-            row |= {
-                "uniform": rival,
-                "uniform_bits": float(known[rival]),
-                "difference": estimate.value,
-                "difference_low": low,
-                "difference_high": high,
-            }
-        rows.append(row)
-    columns = ["selective", "selective_bits", "uniform", "uniform_bits", "difference"]
-    return pd.DataFrame(rows, columns=[*columns, "difference_low", "difference_high"])
 
 
 def control_table(facts: SweepFacts, outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +94,8 @@ def control_table(facts: SweepFacts, outcomes: pd.DataFrame) -> pd.DataFrame:
                     np.bincount(codes, x, minlength=count).astype(np.float64),
                 )
             )
-        estimate = estimate_difference(sums[0], sums[1], "too few runs")
+        missing = estimand.undefined if half else "too few runs"
+        estimate = estimate_difference(sums[0], sums[1], missing)
         changed = int(np.count_nonzero((sums[0].y != sums[1].y) | (sums[0].x != sums[1].x)))
         low, high, method = difference_interval(
             estimate, facts.confidence, changed_clusters=changed
@@ -150,54 +115,6 @@ def control_table(facts: SweepFacts, outcomes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def answer_table(facts: SweepFacts, sweep: pd.DataFrame) -> pd.DataFrame:
-    """A row a family: the smallest protected set that is enough, and the set that helps most.
-
-    `smallest_kept`: fewest protected blocks whose execution stays within the margin (the whole
-    interval does); `smallest_recovering`: fewest that take away at least `recovery` of the KL
-    (again the whole interval); `best`: the member with the least KL.
-    """
-    rows = []
-    members = sweep[sweep["kind"] == "family"]
-    for family in dict.fromkeys(members["family"]):
-        mine = members[members["family"] == family]
-        kept = mine[mine["kept"] == "yes"]
-        recovering = mine[mine["recovered_low"].astype(float) >= facts.recovery]
-        ranked = mine.sort_values("kl", kind="stable")
-        best = ranked.iloc[0]
-        rows.append(
-            {
-                "family": family,
-                "varies": best["varies"],
-                "reused": best["reused"],
-                "members": len(mine),
-                "smallest_kept": _smallest(kept),
-                "smallest_recovering": _smallest(recovering),
-                "best": best["condition"],
-                **{
-                    f"best_{name}": best[name]
-                    for name in ("protected_blocks", "kl", "kl_low", "kl_high")
-                },
-                **{
-                    f"best_{name}": best[name]
-                    for name in ("recovered", "recovered_low", "recovered_high")
-                },
-            }
-        )
-    return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
-
-
-ANSWER_COLUMNS = [
-    *("family", "varies", "reused", "members", "smallest_kept", "smallest_recovering", "best"),
-    *("best_protected_blocks", "best_kl", "best_kl_low", "best_kl_high"),
-    *("best_recovered", "best_recovered_low", "best_recovered_high"),
-]
-
-
-def _smallest(members: pd.DataFrame) -> int | None:
-    return None if members.empty else int(members["protected"].min())
-
-
 def _recovered(
     divergences: Mapping[str, Rows], name: str, reused: str | None, confidence: float
 ) -> dict[str, Any]:
@@ -205,7 +122,7 @@ def _recovered(
     names = ("recovered", "recovered_low", "recovered_high")
     if name not in divergences or reused is None or reused not in divergences:
         return dict.fromkeys(names)
-    mine, whole = _sums(divergences[name], "kl"), _sums(divergences[reused], "kl")
+    mine, whole = sequence_sums(divergences[name], "kl"), sequence_sums(divergences[reused], "kl")
     estimate = estimate_ratio(Sums(whole.y - mine.y, whole.y))
     return dict(zip(names, (estimate.value, *t_interval(estimate, confidence)), strict=True))
 
@@ -235,11 +152,12 @@ def reuse_table(allocations: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 
 def ratio_with_interval(rows: Rows, name: str, confidence: float) -> tuple[float, float, float]:
     """Return a mean a token of a summed column, and its interval over sequences."""
-    estimate = estimate_ratio(_sums(rows, name))
+    estimate = estimate_ratio(sequence_sums(rows, name))
     return (estimate.value, *t_interval(estimate, confidence))
 
 
-def _sums(rows: Rows, name: str) -> Sums:
+def sequence_sums(rows: Rows, name: str) -> Sums:
+    """Return a column of divergence.csv and the tokens, by held-out sequence."""
     return Sums(
         np.array([float(row[name]) for row in rows]),
         np.array([float(row["tokens"]) for row in rows]),
@@ -290,7 +208,7 @@ def _flips(condition: str, flips: Rows) -> dict[str, Any]:
     excess = _first(flips, condition=condition, kind="excess")
     noise = _first(flips, condition=condition, kind="within")
     low = excess.get("low")
-    verdict = UNKNOWN if low is None else OUTSIDE if low > 0 else INSIDE
+    verdict = UNKNOWN if low is None else OUTSIDE if low > 0 else NOT_SHOWN
     return {
         "noise": noise.get("share"),
         "noise_low": noise.get("low"),
@@ -298,18 +216,25 @@ def _flips(condition: str, flips: Rows) -> dict[str, Any]:
         "excess_flips": excess.get("share"),
         "excess_flips_low": low,
         "excess_flips_high": excess.get("high"),
+        "excess_flips_note": excess.get("method") if low is None else None,
         "noise_floor": verdict if excess else None,
     }
 
 
-def _kept(row: Mapping[str, Any], facts: SweepFacts) -> str | None:
-    """Whether execution stays within the margin: yes, no, or not shown."""
-    low, high = row["executes_change_low"], row["executes_change_high"]
-    if row["kind"] == "baseline":
+def _kept(change: Mapping[str, Any], facts: SweepFacts) -> str | None:
+    """Whether execution stays within the margin, by its row of comparisons: yes, no, not shown."""
+    if not change:
         return None
+    low, high = change["low"], change["high"]
     if low is None or high is None:
         return "not shown"
-    if low >= -facts.margin:
+    cautious = lower_end(
+        low,
+        changed_clusters=int(change["changed_tasks"]),
+        clusters=int(change["tasks"]),
+        confidence=facts.confidence,
+    )
+    if cautious >= -facts.margin:
         return "yes"
     return "no" if high < -facts.margin else "not shown"
 

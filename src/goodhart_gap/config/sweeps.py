@@ -6,7 +6,7 @@ from typing import Any
 from goodhart_gap.analysis.sweep_settings import SweepCondition, SweepFacts
 from goodhart_gap.compression.reuse import BASE, origin_of_block
 from goodhart_gap.compression.settings import ConditionSettings
-from goodhart_gap.config.schema import Config, LiveExperiment
+from goodhart_gap.config.schema import Config, LiveExperiment, ModelConfig
 
 BITS = {"bfloat16": 16, "float16": 16, "float32": 32}
 
@@ -27,7 +27,7 @@ def sweep_facts(config: Config, name: str) -> SweepFacts:
         conditions=experiment.conditions,
         runs=experiment.runs,
         seeds=experiment.seeds,
-        members=tuple(_member(config, each, model.blocks) for each in experiment.conditions),
+        members=tuple(_member(config, each, model) for each in experiment.conditions),
         published=experiment.pilot,
         confidence=experiment.statistics.confidence,
         margin=experiment.statistics.equivalence_margin,
@@ -46,8 +46,8 @@ def compressed_by(config: Config, names: tuple[str, ...]) -> list[str]:
     return list(found)
 
 
-def _member(config: Config, name: str, blocks: int) -> SweepCondition:
-    settings = config.conditions[name]
+def _member(config: Config, name: str, model: ModelConfig) -> SweepCondition:
+    settings, blocks = config.conditions[name], model.blocks
     origins = dict(_origins(name, settings, blocks))
     used = [config.conditions[origin] for origin in origins.values() if origin != BASE]
     matrices = [each.compress for each in used if each.compress is not None]
@@ -66,6 +66,7 @@ def _member(config: Config, name: str, blocks: int) -> SweepCondition:
         "method": " and ".join(methods) or None,
         "nominal_bits": sum(bits) / len(bits) if bits else None,
         "reused": reused[0] if len(reused) == 1 else None,
+        "chosen_by_tokens": model.sensitivity_tokens if settings.budget is not None else 0,
         "protected": tuple(block for block in range(blocks) if origins.get(block, BASE) == BASE),
     }
     for family_name, family in config.condition_families.items():

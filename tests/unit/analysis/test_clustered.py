@@ -11,7 +11,9 @@ from goodhart_gap.analysis.clustered import (
     difference_interval,
     estimate_difference,
     estimate_ratio,
+    lower_end,
     rate_interval,
+    share_of_others,
     t_interval,
     t_p_value,
 )
@@ -111,6 +113,35 @@ def test_no_changed_task_is_bounded_not_certain():
     # A task's dissociation goes from -1 to 1, so that it may move twice as far.
     wide = difference_interval(estimate, 0.95, changed_clusters=0, limit=2.0)
     assert wide[:2] == pytest.approx((2 * low, 2 * high))
+
+
+@pytest.mark.parametrize("tasks", [4, 7, 20])
+def test_a_change_of_every_task_alike_has_an_interval(tasks):
+    """As wide as the share of tasks that may be unlike all these, as the exact limit has it."""
+    none, whole = Sums(np.zeros(tasks), np.full(tasks, 2.0)), Sums(*[np.full(tasks, 2.0)] * 2)
+    others = share_of_others(tasks, 0.95)
+    assert (1 - others) ** tasks == pytest.approx(0.025)
+    gained = estimate_difference(whole, none, "empty")
+    found = difference_interval(gained, 0.95, changed_clusters=tasks)
+    assert found == (pytest.approx(1 - 2 * others), 1.0, "exact, all tasks alike")
+    lost = estimate_difference(none, whole, "empty")
+    low, high, _ = difference_interval(lost, 0.95, changed_clusters=tasks)
+    assert (low, high) == (-1.0, pytest.approx(2 * others - 1))
+
+
+def test_a_change_of_one_task_shows_no_more_than_none():
+    """A run gained by one task of twenty is not evidence that nothing was lost."""
+    same, gained = np.zeros(20), np.eye(20)[0]
+    x = np.full(20, 2.0)
+    estimate = estimate_difference(Sums(gained, x), Sums(same, x), "empty")
+    low, _ = t_interval(estimate, 0.95)
+    assert low > -0.05
+    none = -share_of_others(20, 0.95)
+    few, enough = (
+        lower_end(low, changed_clusters=changed, clusters=20, confidence=0.95) for changed in (1, 5)
+    )
+    assert (few, enough) == (none, low)
+    assert lower_end(-0.4, changed_clusters=1, clusters=20, confidence=0.95) == -0.4
 
 
 def collapsed(still):

@@ -77,6 +77,12 @@ def test_an_interval_that_crosses_the_margin_is_not_enough() -> None:
     assert steps.iloc[0]["enough"]
 
 
+def test_a_single_lucky_task_is_not_enough() -> None:
+    steps, _ = search(facts([3], margin=0.05), lambda k: 21)
+    assert steps.iloc[0]["difference"] == pytest.approx(1 / TASKS)
+    assert not steps.iloc[0]["enough"]
+
+
 def test_without_a_change_the_number_of_tasks_decides() -> None:
     steps, _ = search(facts([3], margin=0.05), lambda k: 20)
     assert steps.iloc[0]["difference"] == 0

@@ -27,21 +27,22 @@ from goodhart_gap.analysis.figures.profile import draw_profile
 from goodhart_gap.analysis.figures.style import save_svg
 from goodhart_gap.analysis.flips import flip_table
 from goodhart_gap.analysis.settings import StatisticsSettings
+from goodhart_gap.analysis.sweep_answers import (
+    answer_table,
+    budget_table,
+    smallest_enough,
+    unseen,
+)
 from goodhart_gap.analysis.sweep_documents import (
     VARIES,
     VERDICTS,
     ablation_context,
     bits_context,
     sensitivity_context,
+    verdict,
 )
 from goodhart_gap.analysis.sweep_settings import ProfileFacts, SweepCondition, SweepFacts
-from goodhart_gap.analysis.sweeps import (
-    answer_table,
-    budget_table,
-    control_table,
-    reuse_table,
-    sweep_table,
-)
+from goodhart_gap.analysis.sweeps import control_table, reuse_table, sweep_table
 from goodhart_gap.analysis.tables import count_table, quadrant_table, rate_table
 from tests.unit.analysis.workshop import evaluation, table_of
 
@@ -179,7 +180,7 @@ def tables(folder: Path, about: SweepFacts | None = None) -> Tables:
     }
     made = {
         "sweep": sweep,
-        "answers": answer_table(about, sweep),
+        "answers": answer_table(about, sweep, divergences),
         "budget": budget_table(about, sweep, divergences),
         "reuse": reuse_table(allocations),
     }
@@ -226,7 +227,7 @@ def test_outcomes_flips_and_verdicts(read: Tables, tmp_path: Path) -> None:
     # Nothing changed: what 40 tasks can show is 8.8 points.
     assert fine["executes_change"] == 0
     assert fine["kept"] == "yes"
-    assert fine["noise_floor"] == "inside"
+    assert fine["noise_floor"] == "not shown"
     strict = facts(margin=0.05)
     assert one(tables(tmp_path, strict)["sweep"], condition="last-4")["kept"] == "not shown"
 
@@ -242,6 +243,105 @@ def test_the_smallest_sets_that_are_enough(read: Tables) -> None:
     window = one(answers, family="window")
     assert window["best"] == "window-4"
     assert window["best_kl"] == pytest.approx(0.2 * 1.06)
+
+
+@pytest.mark.parametrize(
+    ("protected", "enough", "smallest"),
+    [
+        ([1, 2, 4], [True, True, True], 1),
+        ([1, 2, 4], [False, True, True], 2),
+        ([1, 2, 4], [True, False, True], 4),
+        ([1, 2, 4], [True, True, False], None),
+        ([2, 2, 2], [False, True, False], 2),
+        ([1, 2, 2], [True, True, False], 2),
+    ],
+)
+def test_a_smaller_set_counts_where_all_larger_ones_are_enough(
+    protected: list[int], enough: list[bool], smallest: int | None
+) -> None:
+    members = pd.DataFrame({"protected": protected})
+    assert smallest_enough(members, pd.Series(enough)) == smallest
+
+
+def test_the_best_set_is_told_from_the_next_by_sequence(read: Tables) -> None:
+    last = one(read["answers"], family="last")
+    assert last["next"] == "last-2"
+    values = np.array([of_sequence(0.15, s) - of_sequence(0.1, s) for s in range(6)])
+    assert last["next_over"] == pytest.approx(values.mean())
+    assert last["next_over_low"] > 0
+    alike = [dict(row) for row in read["answers"]]
+    one(alike, family="last")["next_over_low"] = -0.01
+    text = render("ABLATION.md.jinja", ablation_context(facts(), read | {"answers": alike}, {}))
+    assert "not told apart from last-2, the next" in text
+    assert "window-0, the next, has" in text
+
+
+def test_behaviour_starts_to_change_where_all_fewer_bits_are_outside_too(read: Tables) -> None:
+    about = facts()
+    rows = [dict(row) for row in read["sweep"]]
+    for name, bits, found in (
+        ("three", 3.5, "outside"),
+        ("mixed", 4.0, "not shown"),
+        ("chosen", 5.0, "outside"),
+    ):
+        one(rows, condition=name).update(
+            kind="compressed", bits_per_parameter=bits, noise_floor=found
+        )
+    text = render("BITS.md.jinja", bits_context(about, read | {"sweep": rows}, {}))
+    assert "**caldera**: from 3.50 bits a weight (three) down flips are outside" in text
+    assert "outside as well, though fewer bits are not: chosen (" in text
+    one(rows, condition="three")["noise_floor"] = "not shown"
+    text = render("BITS.md.jinja", bits_context(about, read | {"sweep": rows}, {}))
+    assert "**caldera**: no start is shown (conditions: 3)" in text
+
+
+def test_a_collapse_of_every_task_is_outside_the_noise_floor(tmp_path: Path) -> None:
+    """No task differs from another then, and the largest effect must not go unmeasured."""
+    names = ("baseline", "two")
+    about = facts(
+        conditions=names, members=[each for each in MEMBERS if each.name in names], margin=0.3
+    )
+    data = table_of(
+        evaluation(f"t{task}", name, understands=True, executes=name == "baseline", run=run)
+        for name in names
+        for task in range(20)
+        for run in range(2)
+    )
+    flips = written(tmp_path / "flips.csv", flip_table(data, about, FAST))
+    comparisons = written(tmp_path / "c.csv", comparison_table(data, about, FAST))
+    rates = written(tmp_path / "r.csv", rate_table(data, names, 0.95))
+    divergences = {"two": divergence(3.0)}
+    table = sweep_table(about, BITS, divergences, comparisons, flips, rates)
+    (row,) = written(tmp_path / "s.csv", table[table["condition"] == "two"])
+    assert row["excess_flips"] == 1
+    assert row["noise_floor"] == "outside"
+    assert row["kept"] == "no"
+
+
+def test_why_flips_were_not_measured_is_said() -> None:
+    row = {"noise_floor": "not measured", "excess_flips_note": "n/a (one run)"}
+    assert verdict(row) == "n/a (one run)"
+    assert verdict({"noise_floor": None, "excess_flips_note": None}) == "-"
+
+
+def test_sequences_by_which_a_budget_was_spent_are_left_out() -> None:
+    rows = divergence(0.1)
+    assert unseen(rows, 0) == rows
+    # A sequence is 101 tokens: 100 that are predicted, and the first.
+    for tokens, first in ((1, 1), (101, 1), (201, 1), (202, 2), (512, 5)):
+        assert unseen(rows, tokens) == rows[first:]
+    members = [
+        each.model_copy(update={"chosen_by_tokens": 202}) if each.name == "chosen" else each
+        for each in MEMBERS
+    ]
+    divergences = {name: divergence(kl) for name, kl in KL.items()}
+    sweep = pd.DataFrame(
+        {"condition": each.name, "bits_per_parameter": BITS.get(each.name, 16)} for each in MEMBERS
+    )
+    row = budget_table(facts(members=members), sweep, divergences).iloc[0]
+    values = np.array([of_sequence(0.38, s) - of_sequence(0.3, s) for s in range(2, 6)])
+    assert row["sequences"] == 4
+    assert row["difference"] == pytest.approx(values.mean())
 
 
 def test_selective_is_compared_at_the_nearest_bits(read: Tables) -> None:
@@ -278,6 +378,10 @@ def test_the_null_control_is_the_baseline_against_itself() -> None:
     assert changed.at["executes", "difference"] == pytest.approx(-4 / TASKS)
     one_run = control_table(facts(runs=1), data[data["run"] == 0])
     assert one_run["difference"].isna().all()
+    assert set(one_run["note"]) == {"n/a (too few runs)"}
+    data.loc[late, "understands"] = 0
+    blind = control_table(facts(), data).set_index("estimand")
+    assert blind.at["gap_rate", "note"] == "n/a (no understood task)"
 
 
 UNDEFINED = re.compile(r"\b(nan|none|inf|undefined)\b", re.IGNORECASE)
@@ -292,7 +396,8 @@ def test_the_documents_say_what_the_tables_say(read: Tables) -> None:
     )
     assert "Fewest shown to take away 50 % of the KL: 2." in ablation
     assert "Nearest to the base: last-4 (protected: 4-7)" in ablation
-    assert "Matrices compressed: 2; taken from compressed shards that exist: 1" in ablation
+    assert "matrices that its conditions rest on: 2" in ablation
+    assert "taken from them again, not compressed: 1; left as they are: 1." in ablation
     assert "The published sweep (published-layers)" in ablation
     assert "outside the noise floor" in ablation
     bits = render("BITS.md.jinja", bits_context(about, read, published))
@@ -385,8 +490,53 @@ def test_the_shape_over_depth(kl: list[float], shape: str) -> None:
     assert list(table["first_block"]) == [0, 3, 6]
 
 
-def test_outcomes_of_single_blocks_are_joined_and_lost_execution_is_importance() -> None:
-    alone = tuple(
+def test_ties_are_first_together_and_what_does_not_vary_has_no_first(
+    read: Tables, tmp_path: Path
+) -> None:
+    flat = [row | {"inversion_changes": 0} for row in profile([0.5, 0.1, 0.1, 0.5])]
+    about = profile_facts()
+    blocks = block_table(flat, about, [], {})
+    agreement = agreement_table(blocks, about)
+    both = read | {
+        "blocks": written(tmp_path / "blocks.csv", blocks),
+        "agreement": written(tmp_path / "agreement.csv", agreement),
+        "shape": written(tmp_path / "shape.csv", shape_table(flat, about)),
+    }
+    text = render("SENSITIVITY.md.jinja", sensitivity_context(about, both, {}))
+    assert "output KL: block 0 and 3" in text
+    assert "tokens that invert otherwise: nothing varies" in text
+    row = one(both["agreement"], measure="kl", other="inversion")
+    assert row["same_first"] is None
+    assert one(both["agreement"], measure="kl", other="margin")["same_first"]
+
+
+@pytest.mark.parametrize("sampled", [(), (1, 4)])
+def test_outcomes_of_some_blocks_are_joined_where_they_are(
+    sampled: tuple[int, ...], read: Tables, tmp_path: Path
+) -> None:
+    about, sweep = alone(tuple(sampled) or (2,))
+    if not sampled:
+        # One run: no flips are measured, and execution of one block only.
+        sweep[0]["excess_flips"] = None
+    blocks = block_table(profile(U[:BLOCKS]), profile_facts(about), sweep, {})
+    kept = [name for name in ("execution", "flips") if name in measures_of(blocks)]
+    assert kept == (["execution", "flips"] if sampled else ["execution"])
+    agreement = agreement_table(blocks, profile_facts(about)).set_index(["measure", "other"])
+    assert agreement.at[("kl", "execution"), "blocks"] == max(1, len(sampled))
+    both = read | {
+        "blocks": written(tmp_path / "blocks.csv", blocks),
+        "agreement": written(tmp_path / "agreement.csv", agreement.reset_index()),
+        "shape": written(tmp_path / "shape.csv", shape_table(profile(U), profile_facts())),
+    }
+    save_svg(draw_profile(both["blocks"], LABELS), tmp_path / "profile.svg")
+    text = render("SENSITIVITY.md.jinja", sensitivity_context(profile_facts(), both, {}))
+    assert f"sampled for these blocks: {' and '.join(map(str, sampled or (2,)))}." in text
+    assert not UNDEFINED.search(text), UNDEFINED.search(text)
+
+
+def alone(blocks: tuple[int, ...]) -> tuple[SweepFacts, list[dict[str, Any]]]:
+    """Facts and rows of a sweep that compresses each of some blocks alone."""
+    members = tuple(
         member(
             f"only-{block}",
             family="only",
@@ -394,17 +544,22 @@ def test_outcomes_of_single_blocks_are_joined_and_lost_execution_is_importance()
             reused="three",
             protected=tuple(other for other in range(BLOCKS) if other != block),
         )
-        for block in range(BLOCKS)
+        for block in blocks
     )
-    names = [each.name for each in alone]
-    about = facts(members=alone, conditions=names, baseline=names[0])
+    names = [each.name for each in members]
+    about = facts(members=members, conditions=names, baseline=names[0])
     ends = dict.fromkeys(
         [f"{name}_{end}" for name in ("executes_change", "excess_flips") for end in ("low", "high")]
     )
     sweep = [
         {"condition": name, "executes_change": -0.1 * block, "excess_flips": 0.01 * block, **ends}
-        for block, name in enumerate(names)
+        for block, name in zip(blocks, names, strict=True)
     ]
+    return about, sweep
+
+
+def test_outcomes_of_single_blocks_are_joined_and_lost_execution_is_importance() -> None:
+    about, sweep = alone(tuple(range(BLOCKS)))
     blocks = block_table(profile(U[:BLOCKS]), profile_facts(about), sweep, {})
     assert list(blocks["execution_rank"]) == list(range(BLOCKS, 0, -1))
     assert list(blocks["flips_rank"]) == list(range(BLOCKS, 0, -1))
@@ -421,7 +576,7 @@ def test_the_sensitivity_document(read: Tables, tmp_path: Path) -> None:
     }
     text = render("SENSITIVITY.md.jinja", sensitivity_context(about, both, {}))
     assert "Shape over depth: **U: both ends above the middle**" in text
-    assert "Critical blocks (interval of the KL above the mean of all blocks): 0, 1, 7, 8." in text
+    assert "by Holm's method): 0, 1, 7, 8." in text
     assert "output KL: block 8" in text
     assert "tokens that invert otherwise: block 0" in text
     assert "Task outcomes of single blocks were not sampled" in text

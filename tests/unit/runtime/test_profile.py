@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from goodhart_gap.compression.sensitivity import measure_sensitivity
 from goodhart_gap.compression.settings import MatrixSettings
 from goodhart_gap.models.skeleton import read_config
 from goodhart_gap.runtime.divergence import divergence_rows
@@ -55,11 +56,23 @@ def test_every_measure_ranks_the_important_block_first(
     family: str, important: int, tmp_path: Path
 ) -> None:
     base = write_base(tmp_path, family, important)
-    rows = profile(base, write_compressed(base, tmp_path / "rough", ROUGH))
+    shards = write_compressed(base, tmp_path / "rough", ROUGH)
+    rows = profile(base, shards)
     for measure in ("error_energy", "kl", "inversion_changes", "margin_changes"):
         values = [row[measure] for row in rows]
         assert values.index(max(values)) == important, (measure, values)
         assert values.count(max(values)) == 1
+    tokens = tmp_path / "tokens.safetensors"
+    save_file({"train": TOKENS[:1].clone(), "held_out": TOKENS}, tokens)
+    variants = measure_sensitivity(
+        read_config(base),
+        tokens,
+        base / "embeddings.safetensors",
+        sorted(base.glob("blocks*.safetensors")),
+        {"rough": shards},
+        TOKENS.numel(),
+    )
+    assert max(variants, key=lambda each: each.divergence).block == important
 
 
 def test_the_measures_are_what_their_formulas_say(bases: Folders, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def draw_profile(blocks: Rows, labels: dict[str, str]) -> Figure:
         figure = new_figure(7.2, 0.5 + 1.25 * len(shown))
         panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (name, label) in zip(panels, shown.items(), strict=True):
-            for row in blocks:
+            for row in (each for each in blocks if each[name] is not None):
                 colour = "#17375e" if row["critical"] else "#b9cbe0"
                 axes.bar(row["block"], row[name], color=colour, edgecolor="#444444", linewidth=0.5)
                 low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
@@ -25,5 +25,5 @@ def draw_profile(blocks: Rows, labels: dict[str, str]) -> Figure:
                     axes.plot([row["block"]] * 2, [low, high], color="black", linewidth=0.8)
             axes.set_title(label, fontsize=9, loc="left")
             axes.margins(x=0.01)
-        panels[-1].set_xlabel("block that is compressed alone (dark: above the mean by output KL)")
+        panels[-1].set_xlabel("block compressed alone (dark: output KL above the others)")
     return figure
