@@ -12,6 +12,10 @@ from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 
 LOGS = CONFIG.pathvars.logs
 
+# The job that Snakemake itself runs in, where it runs in one. Asked for now: Slurm's executor takes
+# the variable away before the first job.
+OWN_JOB = os.environ.get("SLURM_JOB_ID")
+
 
 def check_storage():
     """End with a sentence where S3 cannot be used: while the graph is built it would be a traceback.
@@ -70,7 +74,7 @@ def check_before_start(jobs):
         gpus_here=not elsewhere,
     )
     if elsewhere:
-        found.refusals += leftovers(Path.cwd())
+        found.refusals += leftovers(Path.cwd(), OWN_JOB)
     else:
         found.refusals += shared_gpus(demands, workflow.global_resources)
     print(found.text(), file=sys.stderr, flush=True)
