@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 
 from goodhart_gap.operations.machine import disk_of, gpus
+from goodhart_gap.operations.memory import memory
 from goodhart_gap.operations.settings import OperationsSettings
 
 _PROGRESS = re.compile(r"(\d+) of (\d+) steps")
@@ -36,7 +37,7 @@ def observe(results: Path, log: Path | None) -> dict[str, Any]:
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "disk_free_bytes": disk_of(results).free_bytes,
-        "memory_available_bytes": psutil.virtual_memory().available,
+        "memory_available_bytes": memory().available_bytes,
         "gpus": [
             {"used_bytes": gpu.used_bytes, "memory_bytes": gpu.memory_bytes} for gpu in gpus()
         ],
