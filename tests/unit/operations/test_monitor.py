@@ -39,6 +39,19 @@ def test_memory_is_that_of_the_container(tmp_path: Path, monkeypatch: pytest.Mon
     assert observe(tmp_path, None)["memory_available_bytes"] == 7
 
 
+def test_a_quota_is_watched_like_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "shard").write_bytes(bytes(300))
+    assert "quota_left_bytes" not in observe(tmp_path, None)
+    line = observe(tmp_path, None, quota_bytes=5e9)
+    assert line["quota_left_bytes"] == 5e9 - 300
+    settings = OperationsSettings(results_quota_bytes=5e9, least_disk_bytes=0)
+    assert limit_reached(line, settings, tmp_path) is None
+    full = line | {"quota_left_bytes": -1e7}
+    reason = limit_reached(full, settings, tmp_path)
+    assert reason is not None
+    assert reason.startswith(f"{tmp_path}: the quota has -0.01 GB left, less than operations.least")
+
+
 def test_it_writes_lines_until_the_run_ends(tmp_path: Path) -> None:
     run = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     file = tmp_path / "logs/monitor.jsonl"
