@@ -6,7 +6,7 @@ VENV := .venv
 INSTALL := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-compile
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: reproduce published report validate-graders test test-long check docs lock clean bench bench-sampling bench-quality rehearsal
+.PHONY: reproduce published report validate-graders test test-long check docs lock hub clean bench bench-sampling bench-quality rehearsal
 
 reproduce: $(VENV)/installed
 	@$(IN_VENV) python -m goodhart_gap.locks
@@ -77,12 +77,19 @@ lock:
 	{ echo "# Made by 'make lock' from pyproject.toml; do not edit."; \
 	  .cache/lock/bin/python -m pip freeze --all --exclude goodhart-gap --exclude pip \
 	  | sed 's/+cpu$$//'; } > requirements.lock
+	.cache/lock/bin/python -m pip install --quiet --constraint requirements.lock ".[hub]"
+	{ echo "# Made by 'make lock': what the extra \`hub\` of pyproject.toml adds to requirements.lock; do not edit."; \
+	  .cache/lock/bin/python -m pip freeze --all --exclude goodhart-gap --exclude pip \
+	  | sed 's/+cpu$$//' | grep -vxFf requirements.lock; } > requirements-hub.lock
 	rm -rf .cache/lock build
-	{ echo "# Made by 'make lock': requirements.lock for 'snakemake --software-deployment-method conda'."; \
+	{ echo "# Made by 'make lock': both locks, for 'snakemake --software-deployment-method conda'."; \
 	  echo "name: goodhart-gap"; \
 	  echo "channels: [conda-forge, nodefaults]"; \
 	  echo "dependencies:"; echo "  - python=3.11"; echo "  - pip"; echo "  - pip:"; \
-	  sed -n 's/^[^#].*/      - &/p' requirements.lock; } > environment.yaml
+	  sed -n 's/^[^#].*/      - &/p' requirements.lock requirements-hub.lock; } > environment.yaml
+
+# What streams a calibration data set from the hub: 170 MB that nothing else needs.
+hub: $(VENV)/hub
 
 clean:
 	rm -rf $(VENV) results logs benchmarks/results .snakemake .cache
@@ -100,4 +107,8 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(INSTALL) --no-deps --requirement requirements.lock
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	-$(VENV)/bin/python -m compileall -q -j 0 -x '/tests?/|/py312_' $(VENV)/lib
+	@touch $@
+
+$(VENV)/hub: $(VENV)/installed requirements-hub.lock
+	$(INSTALL) --no-deps --requirement requirements-hub.lock
 	@touch $@

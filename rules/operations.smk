@@ -3,14 +3,18 @@
 import os
 import subprocess
 
-from goodhart_gap.operations.demands import demands_of
+from snakemake.settings.types import SharedFSUsage
+
+from goodhart_gap.operations.checks import Place, check_run
 from goodhart_gap.operations.ending import answer_in_a_thread
-from goodhart_gap.operations.preflight import preflight, shared_gpus
 from goodhart_gap.operations.progress import expect, expected_jobs
-from goodhart_gap.operations.queue import leftovers
 from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 
 LOGS = CONFIG.pathvars.logs
+
+# The job that Snakemake itself runs in, where it runs in one. Asked for now: Slurm's executor takes
+# the variable away before the first job.
+OWN_JOB = os.environ.get("SLURM_JOB_ID")
 
 
 def check_storage():
@@ -37,13 +41,16 @@ def planned_job(job):
         GraphOutput(path=str(file), temporary=False, remote=bool(file.is_storage))
         for file in job.output
     ]
+    shared = SharedFSUsage.STORAGE_LOCAL_COPIES in workflow.storage_settings.shared_fs_usage
     facts = {
         "id": workflow.dag.jobid(job),
         "rule": job.rule.name,
         "wildcards": dict(job.wildcards_dict),
         "threads": job.threads,
         "resources": dict(job.resources.items()),
+        "stored": [str(file) for file in job.input if file.is_storage],
         "outputs": files,
+        "copies_here": shared or job.is_local,
     }
     return GraphJob.model_construct(**facts)
 
@@ -61,18 +68,15 @@ def tell_view(jobs):
 
 def check_before_start(jobs):
     """Print what the run needs and what is there; end it where something is missing."""
-    elsewhere = workflow.non_local_exec
-    demands = demands_of(jobs, config, RATES, Path(RESULTS), 1 if elsewhere else workflow.cores)
-    found = preflight(
-        demands,
-        Path(RESULTS),
-        CONFIG.storage.prefix if CONFIG.storage else None,
-        gpus_here=not elsewhere,
+    place = Place(
+        results=Path(RESULTS),
+        cores=workflow.cores or 1,
+        limits=workflow.global_resources,
+        elsewhere=workflow.non_local_exec,
+        with_conda=DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method,
+        own_job=OWN_JOB,
     )
-    if elsewhere:
-        found.refusals += leftovers(Path.cwd())
-    else:
-        found.refusals += shared_gpus(demands, workflow.global_resources)
+    found = check_run(jobs, config, RATES, place)
     print(found.text(), file=sys.stderr, flush=True)
     if found.refusals:
         sys.exit(1)

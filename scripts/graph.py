@@ -28,7 +28,8 @@ def describe(workflow: Workflow) -> dict[str, Any]:
     dag = workflow.dag
     numbers = {job: number for number, job in enumerate(dag.jobs)}
     jobs = [_describe_job(dag, job, numbers) for job in numbers if not job.rule.norun]
-    return {"jobs": jobs, "config": workflow.globals["config"]}
+    limits = list(workflow.global_resources)
+    return {"jobs": jobs, "config": workflow.globals["config"], "limits": limits}
 
 
 def _describe_job(dag: Any, job: Any, numbers: dict[Any, int]) -> dict[str, Any]:

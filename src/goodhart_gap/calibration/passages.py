@@ -61,8 +61,8 @@ def _documents(name: str, revision: str, seed: int) -> Iterator[str]:
         load_dataset = importlib.import_module("datasets").load_dataset
     except ImportError as error:
         raise GoodhartError(
-            f"calibration.source: hf:{name} needs the `datasets` library; run `pip install "
-            "datasets`, or use `self` or `file:{text file}`."
+            f"calibration.source: hf:{name} needs the `datasets` library; run `make hub`, "
+            "or use `self` or `file:{text file}`."
         ) from error
     repository, _, configuration = name.partition("#")
     try:

@@ -10,17 +10,20 @@ import typer
 
 from goodhart_gap.commands.arguments import (
     RATES,
-    RESULTS,
     Experiment,
     Rates,
-    Results,
     SnakemakeOptions,
 )
+
+Results = Annotated[
+    Path | None,
+    typer.Option("--results", help="Folder of results; else the config's.", show_default=False),
+]
 
 
 def plan(
     options: SnakemakeOptions = None,
-    results: Results = RESULTS,
+    results: Results = None,
     rates: Rates = RATES,
     json: Annotated[
         Path | None,
@@ -45,6 +48,7 @@ def plan(
     started = time.monotonic()
     settings = read_plan_settings(rates)
     graph = read_graph(options or [])
+    results = results or Path(graph.results)
     chain = read_chain(results, empty=True)
     made = make_plan(graph, chain, settings, results)
     seconds = round(time.monotonic() - started, 1)
@@ -57,7 +61,7 @@ def plan(
 def preflight(
     options: SnakemakeOptions = None,
     rates: Rates = RATES,
-    results: Results = RESULTS,
+    results: Results = None,
     cores: Annotated[int, typer.Option(help="Cores that will work.")] = os.cpu_count() or 1,
     elsewhere: Annotated[
         bool, typer.Option("--elsewhere", help="Jobs run on other machines.")
@@ -70,18 +74,22 @@ def preflight(
 
     **Example**
 
-        goodhart-gap preflight -- --configfile config/qwen2-72b-n100.yaml
+        goodhart-gap preflight -- --configfile config/qwen2-72b-n100.yaml --resources gpu=2
     """
-    from goodhart_gap.operations.demands import demands_of
-    from goodhart_gap.operations.preflight import preflight as check
+    from goodhart_gap.operations.checks import Place, check_run
     from goodhart_gap.provenance.graph import read_graph
     from goodhart_gap.provenance.plan import read_plan_settings
 
     graph = read_graph(options or [])
+    place = Place(
+        results=results or Path(graph.results),
+        cores=cores,
+        limits=graph.limits,
+        elsewhere=elsewhere,
+        own_job=os.environ.get("SLURM_JOB_ID"),
+    )
     jobs = [job for job in graph.jobs if job.runs]
-    demands = demands_of(jobs, graph.config, read_plan_settings(rates), results, cores)
-    storage = graph.config.get("storage") or {}
-    report = check(demands, results, storage.get("prefix"), gpus_here=not elsewhere)
+    report = check_run(jobs, graph.config, read_plan_settings(rates), place)
     print(report.text())
     raise typer.Exit(1 if report.refusals else 0)
 

@@ -1,5 +1,6 @@
 """Whether what a run reads and writes elsewhere may be read and written: tried for real."""
 
+import importlib.util
 import tempfile
 import uuid
 from pathlib import Path
@@ -31,7 +32,27 @@ def try_storage(prefix: str, patience_s: float = 0) -> None:
 
 
 def try_model(repository: str, revision: str) -> None:
-    """Ask the hub for a commit of a repository. Raises GoodhartError when it cannot be had."""
+    """Ask the hub for a commit of a model. Raises GoodhartError when it cannot be had."""
+    _try_hub(repository, revision, "model", "source", "use a `file:` source")
+
+
+def try_data_set(repository: str, revision: str) -> None:
+    """Ask the hub for a commit of a data set. Raises GoodhartError when it cannot be had."""
+    instead = "use `self` or `file:{text file}`"
+    _try_hub(repository, revision, "dataset", "calibration.source", instead)
+
+
+def find_datasets(repository: str) -> None:
+    """Look for what streams a data set. Raises GoodhartError where it is not installed."""
+    if importlib.util.find_spec("datasets") is None:
+        raise GoodhartError(
+            f"calibration.source: hf:{repository} needs the `datasets` library, which is not "
+            "installed here; run `make hub`, or use `self` or `file:{text file}`."
+        )
+
+
+def _try_hub(repository: str, revision: str, kind: str, key: str, instead: str) -> None:
+    """Ask for a commit of a repository that `key` of the config names; `instead`: a remedy."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -40,11 +61,11 @@ def try_model(repository: str, revision: str) -> None:
         RevisionNotFoundError,
     )
 
-    label = f"hf:{repository}@{revision[:12]}"
+    label = f"{'' if kind == 'model' else 'data set '}hf:{repository}@{revision[:12]}"
     api = HfApi()
     try:
-        api.model_info(repository, revision=revision, timeout=TRY_S)
-        api.auth_check(repository)
+        api.repo_info(repository, revision=revision, repo_type=kind, timeout=TRY_S)
+        api.auth_check(repository, repo_type=kind)
     except GatedRepoError as error:
         raise GoodhartError(
             f"{label}: access needs its owner's consent; accept the terms on the hub and set "
@@ -56,7 +77,7 @@ def try_model(repository: str, revision: str) -> None:
         ) from error
     except RepositoryNotFoundError as error:
         raise GoodhartError(
-            f"{label}: no such repository, or a private one; correct `source`, or set HF_TOKEN."
+            f"{label}: no such repository, or a private one; correct `{key}`, or set HF_TOKEN."
         ) from error
     except HfHubHTTPError as error:
         raise GoodhartError(
@@ -65,5 +86,5 @@ def try_model(repository: str, revision: str) -> None:
     except Exception as error:
         raise GoodhartError(
             f"{label}: the Hugging Face hub cannot be reached ({type(error).__name__}); check the "
-            "network, or use a `file:` source."
+            f"network, or {instead}."
         ) from error

@@ -1,5 +1,6 @@
 """What this machine has: free bytes where a path lies, kind of file system, GPUs."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -43,6 +44,21 @@ def disk_of(path: Path) -> Disk:
     over = [place for place in (real, *real.parents) if place in mounts]
     mount = over[0] if over else Path("/")
     return Disk(str(mount), mounts.get(mount, "unknown"), shutil.disk_usage(real).free)
+
+
+def used_bytes(folder: Path) -> int:
+    """Return the bytes of all files below `folder`: what a quota counts and no file system tells.
+
+    Files that go away meanwhile count nothing, and a link counts as itself.
+    """
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += Path(place, name).lstat().st_size
+            except OSError:
+                continue
+    return total
 
 
 def gpus() -> list[Gpu]:

@@ -22,7 +22,8 @@ from typing import Any
 
 import psutil
 
-from goodhart_gap.operations.machine import disk_of, gpus
+from goodhart_gap.operations.machine import disk_of, gpus, used_bytes
+from goodhart_gap.operations.memory import memory
 from goodhart_gap.operations.settings import OperationsSettings
 
 _PROGRESS = re.compile(r"(\d+) of (\d+) steps")
@@ -30,13 +31,15 @@ LOOK_S = 1.0
 """How often the watch looks whether Snakemake is still there."""
 
 
-def observe(results: Path, log: Path | None) -> dict[str, Any]:
-    """Return one line: free disk, available memory, GPUs, jobs done."""
+def observe(results: Path, log: Path | None, quota_bytes: float | None = None) -> dict[str, Any]:
+    """Return one line: free disk, available memory, GPUs, jobs done; of a quota, what is left."""
     done, of = progress(log)
+    left = {} if quota_bytes is None else {"quota_left_bytes": quota_bytes - used_bytes(results)}
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "disk_free_bytes": disk_of(results).free_bytes,
-        "memory_available_bytes": psutil.virtual_memory().available,
+        **left,
+        "memory_available_bytes": memory().available_bytes,
         "gpus": [
             {"used_bytes": gpu.used_bytes, "memory_bytes": gpu.memory_bytes} for gpu in gpus()
         ],
@@ -57,10 +60,11 @@ def limit_reached(line: dict[str, Any], settings: OperationsSettings, results: P
     """Return why the run should stop, or None."""
     limits: Iterable[tuple[str, float, str, str]] = (
         ("disk_free_bytes", settings.least_disk_bytes, f"{results}: the disk has", "disk"),
+        ("quota_left_bytes", settings.least_disk_bytes, f"{results}: the quota has", "disk"),
         ("memory_available_bytes", settings.least_memory_bytes, "main memory has", "memory"),
     )
     for key, least, what, name in limits:
-        if line[key] < least:
+        if key in line and line[key] < least:
             return (
                 f"{what} {line[key] / 1e9:.2f} GB left, less than operations.least_{name}_bytes = "
                 f"{least / 1e9:.2f} GB; running jobs end, no more start. Make room and run again."
@@ -75,7 +79,7 @@ def watch(
     file.parent.mkdir(parents=True, exist_ok=True)
     reason: str | None = None
     while True:
-        line = observe(results, log)
+        line = observe(results, log, settings.results_quota_bytes)
         if reason is None:
             reason = limit_reached(line, settings, results)
             if reason:
@@ -88,7 +92,7 @@ def watch(
         waited = 0.0
         while waited < settings.every_s:
             if not _lives(pid):
-                _append(file, observe(results, log))
+                _append(file, observe(results, log, settings.results_quota_bytes))
                 return reason
             step = min(LOOK_S, settings.every_s - waited)
             time.sleep(step)

@@ -1,6 +1,6 @@
 """Checks before the first job: numbers for each location, and one sentence for each refusal.
 
-    report = preflight(demands, locations, storage="s3://bucket/prefix", here=True)
+    report = preflight(demands, results, storage="s3://bucket/prefix", here=True)
     print(report.text())
     report.refusals  # empty: go
 
@@ -9,15 +9,17 @@ Everything is looked at before anything is refused, so that one attempt names al
 
 import os
 import tempfile
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.operations.access import try_model, try_storage
-from goodhart_gap.operations.demands import HUB_METADATA_BYTES, Demands
-from goodhart_gap.operations.machine import Disk, Gpu, disk_of, gpus
+from goodhart_gap.operations.access import find_datasets, try_data_set, try_model, try_storage
+from goodhart_gap.operations.demands import HUB_METADATA_BYTES, Demands, MemoryDemand
+from goodhart_gap.operations.machine import Disk, Gpu, disk_of, gpus, used_bytes
+from goodhart_gap.operations.memory import Memory, memory
 
 SPARE_BYTES = 2e8
 """Logs, manifests, temporary files: added to what a location receives."""
@@ -57,7 +59,7 @@ def locations_of(demands: Demands, results: Path) -> list[Location]:
             "results",
             results,
             demands.results_bytes + demands.scratch_bytes + SPARE_BYTES,
-            "free some, move the folder (pathvars.results), or keep large files on S3 (storage)",
+            "free some, or move the folder to a larger disk (pathvars.results)",
         ),
         Location(
             "TMPDIR",
@@ -79,13 +81,18 @@ def preflight(
     results: Path,
     storage: str | None = None,
     *,
-    gpus_here: bool = True,
+    here: bool = True,
+    libraries_here: bool = True,
+    quota_bytes: float | None = None,
     disk: Callable[[Path], Disk] = disk_of,
     devices: Callable[[], list[Gpu]] = gpus,
+    main_memory: Callable[[], Memory] = memory,
 ) -> Report:
-    """Check everything. `gpus_here`: jobs run on this machine, so that its GPUs are theirs.
+    """Check everything. `here`: jobs run on this machine, so that its GPUs and memory are theirs.
 
-    `disk` and `devices` tell what the machine has.
+    `libraries_here`: jobs use this environment, not one of conda. `quota_bytes`: what the results
+    may hold, with what they hold already. `disk`, `devices` and `main_memory` tell what the machine
+    has.
     """
     report = Report([f"Before {demands.jobs} jobs:"])
     locations = locations_of(demands, results)
@@ -95,18 +102,22 @@ def preflight(
     _check_shared(report, locations, disks)
     if demands.scratch_bytes:
         report.lines.append(
-            f"  of the results, {gigabytes(demands.scratch_bytes)} are copies of files on S3 that "
-            f"jobs of {demands.scratch_rule} hold at once"
+            f"  of the results, {gigabytes(demands.scratch_bytes)} are copies of files on S3, most "
+            f"of them made by {demands.scratch_rule}: each stays until no job needs it"
         )
+    if quota_bytes is not None:
+        _check_quota(report, locations[0], quota_bytes)
+    if demands.memory and here:
+        _check_memory(report, demands.memory, main_memory())
     if demands.gpus:
-        if gpus_here:
+        if here:
             _check_gpus(report, demands, devices())
         else:
             report.lines.append(
                 f"  GPUs: {demands.gpus.count} of {gigabytes(demands.gpus.bytes_each)} on a node "
                 f"({demands.gpus.rule}); they cannot be looked at from here"
             )
-    _check_access(report, demands, storage)
+    _check_access(report, demands, storage, libraries_here)
     return report
 
 
@@ -120,6 +131,22 @@ def shared_gpus(demands: Demands, limits: Container[str]) -> list[str]:
     return [
         "gpu: jobs would start on the same GPUs at once; add --resources gpu=N, with N the number "
         "of GPUs here."
+    ]
+
+
+def shared_memory(
+    demands: Demands, limits: Container[str], main_memory: Callable[[], Memory] = memory
+) -> list[str]:
+    """Warn of jobs that together may need more memory than there is, where nothing limits them."""
+    if demands.memory is None or "mem_mb" in limits:
+        return []
+    wanted, total = demands.memory.together_bytes, main_memory().total_bytes
+    if wanted <= total:
+        return []
+    return [
+        f"warning: jobs of {demands.memory.together_rule} may need {gigabytes(wanted)} of memory "
+        f"at once, and here are {gigabytes(total)}; add --resources mem_mb={int(total / 1e6)}, so "
+        "that they wait for each other."
     ]
 
 
@@ -147,6 +174,21 @@ def _check_disk(report: Report, location: Location, found: Disk) -> None:
         )
 
 
+def _check_quota(report: Report, results: Location, quota_bytes: float) -> None:
+    """Refuse results that, with what lies there already, are more than their quota."""
+    held, wanted = used_bytes(results.path), results.receives_bytes
+    report.lines.append(
+        f"  quota of the {results.name}: {gigabytes(quota_bytes)}, of which {gigabytes(held)} are "
+        "taken"
+    )
+    if held + wanted > quota_bytes:
+        report.refusals.append(
+            f"{results.path}: {results.name} hold {gigabytes(held)} and will receive up to "
+            f"{gigabytes(wanted)}, more than operations.results_quota_bytes = "
+            f"{gigabytes(quota_bytes)}; {results.remedy}."
+        )
+
+
 def _check_shared(report: Report, locations: list[Location], disks: list[Disk]) -> None:
     """Refuse locations that each fit on a disk but not together."""
     by_mount: dict[str, list[int]] = {}
@@ -161,6 +203,20 @@ def _check_shared(report: Report, locations: list[Location], disks: list[Disk]) 
                 f"{mount}: {names} will receive up to {gigabytes(wanted)} together, but "
                 f"{gigabytes(free)} are free; free some."
             )
+
+
+def _check_memory(report: Report, wanted: MemoryDemand, found: Memory) -> None:
+    """Refuse a job that needs more than there is, whatever else runs."""
+    report.lines.append(
+        f"  memory: at most {gigabytes(wanted.bytes)} a job ({wanted.rule}), here: "
+        f"{gigabytes(found.total_bytes)}"
+    )
+    if wanted.bytes > found.total_bytes:
+        report.refusals.append(
+            f"memory: {wanted.rule} needs {gigabytes(wanted.bytes)}, and here are "
+            f"{gigabytes(found.total_bytes)}; run on a machine, or in a container, "
+            "with more."
+        )
 
 
 def _check_gpus(report: Report, demands: Demands, found: list[Gpu]) -> None:
@@ -194,22 +250,21 @@ def _are(count: int) -> str:
     return "is 1" if count == 1 else f"are {count}"
 
 
-def _check_access(report: Report, demands: Demands, storage: str | None) -> None:
+def _check_access(
+    report: Report, demands: Demands, storage: str | None, libraries_here: bool
+) -> None:
     """Try S3 and the hub, all at once: each may take seconds to fail."""
-    tries: Mapping[str, Callable[[], None]] = {
-        **(
-            {
-                f"S3: {storage} receives {gigabytes(demands.storage_bytes)}, "
-                "written and removed an object": lambda: try_storage(str(storage))
-            }
-            if storage
-            else {}
-        ),
-        **{
-            f"model: {repository} at {revision[:12]} may be read": _trying(repository, revision)
-            for repository, revision in demands.hub.items()
-        },
-    }
+    tries: dict[str, Callable[[], None]] = {}
+    if storage:
+        line = f"S3: {storage} receives {gigabytes(demands.storage_bytes)}, "
+        tries[f"{line}written and removed an object"] = partial(try_storage, storage)
+    for name, revision in demands.hub.items():
+        tries[f"model: {name} at {revision[:12]} may be read"] = partial(try_model, name, revision)
+    for name, revision in demands.data_sets.items():
+        line = f"data set: {name} at {revision[:12]} may be read"
+        tries[line] = partial(try_data_set, name, revision)
+        if libraries_here:
+            tries["`datasets` is installed"] = partial(find_datasets, name)
     with ThreadPoolExecutor() as pool:
         futures = {line: pool.submit(action) for line, action in tries.items()}
     for line, future in futures.items():
@@ -218,7 +273,3 @@ def _check_access(report: Report, demands: Demands, storage: str | None) -> None
             report.lines.append(f"  {line}")
         except GoodhartError as error:
             report.refusals.append(str(error))
-
-
-def _trying(repository: str, revision: str) -> Callable[[], None]:
-    return lambda: try_model(repository, revision)

@@ -54,6 +54,8 @@ class GraphJob(BaseModel):
     """Jobs whose outputs are inputs of this one."""
     runs: bool
     """Whether Snakemake would run it now."""
+    copies_here: bool = True
+    """Whether local copies of its files in a storage lie on this machine, or on a shared disk."""
     reason: str
     benchmark: str | None
 
@@ -73,6 +75,8 @@ class Graph(BaseModel):
 
     jobs: list[GraphJob]
     config: dict[str, Any] = Field(default_factory=dict)
+    limits: list[str] = []
+    """Resources of which Snakemake was told how many there are (`--resources`)."""
 
     @property
     def results(self) -> str:

@@ -132,7 +132,7 @@ def test_without_the_library_the_remedy_is_named(
         raise ImportError(name)
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(GoodhartError, match="pip install datasets"):
+    with pytest.raises(GoodhartError, match="run `make hub`"):
         passages_of_dataset("a/b", REVISION, tokenizer, sequences=1, length=2, seed=0)
 
 

@@ -6,7 +6,11 @@ import threading
 import time
 from pathlib import Path
 
-from goodhart_gap.operations.monitor import limit_reached, progress, watch
+import pytest
+
+from goodhart_gap.operations import monitor
+from goodhart_gap.operations.memory import Memory
+from goodhart_gap.operations.monitor import limit_reached, observe, progress, watch
 from goodhart_gap.operations.settings import OperationsSettings
 
 LINE = {"disk_free_bytes": 5e9, "memory_available_bytes": 5e9}
@@ -28,6 +32,24 @@ def test_limits_are_named_with_numbers() -> None:
     memory = limit_reached(LINE, OperationsSettings(least_memory_bytes=9e9), Path("results"))
     assert memory is not None
     assert memory.startswith("main memory has 5.00 GB left")
+
+
+def test_memory_is_that_of_the_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "memory", lambda: Memory(128, 7))
+    assert observe(tmp_path, None)["memory_available_bytes"] == 7
+
+
+def test_a_quota_is_watched_like_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "shard").write_bytes(bytes(300))
+    assert "quota_left_bytes" not in observe(tmp_path, None)
+    line = observe(tmp_path, None, quota_bytes=5e9)
+    assert line["quota_left_bytes"] == 5e9 - 300
+    settings = OperationsSettings(results_quota_bytes=5e9, least_disk_bytes=0)
+    assert limit_reached(line, settings, tmp_path) is None
+    full = line | {"quota_left_bytes": -1e7}
+    reason = limit_reached(full, settings, tmp_path)
+    assert reason is not None
+    assert reason.startswith(f"{tmp_path}: the quota has -0.01 GB left, less than operations.least")
 
 
 def test_it_writes_lines_until_the_run_ends(tmp_path: Path) -> None:

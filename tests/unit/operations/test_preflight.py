@@ -1,5 +1,6 @@
 """Refusals of the preflight, with the numbers, on machines of every kind."""
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from goodhart_gap.operations import machine
+from goodhart_gap.errors import GoodhartError
+from goodhart_gap.operations import access, machine
 from goodhart_gap.operations import preflight as module
-from goodhart_gap.operations.demands import Demands, GpuDemand, demands_of
+from goodhart_gap.operations.demands import Demands, GpuDemand, MemoryDemand, demands_of
 from goodhart_gap.operations.machine import Disk, Gpu, disk_of, gpus
-from goodhart_gap.operations.preflight import preflight, shared_gpus
+from goodhart_gap.operations.memory import Memory
+from goodhart_gap.operations.preflight import preflight, shared_gpus, shared_memory
 from goodhart_gap.provenance.graph import GraphJob, GraphOutput
 from goodhart_gap.provenance.settings import MachineRates, PlanSettings
 
@@ -45,13 +48,27 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def job(rule: str, *, remote: bool = False, threads: int = 1, **wildcards: str) -> GraphJob:
+def job(
+    rule: str,
+    *,
+    far: tuple[str, ...] = (),
+    stored: tuple[str, ...] = (),
+    threads: int = 1,
+    **wildcards: str,
+) -> GraphJob:
+    """A job whose outputs `far`, and inputs `stored`, live on S3, below `results/models/big`."""
     return GraphJob.model_construct(
         rule=rule,
         wildcards=wildcards,
         threads=threads,
-        outputs=[GraphOutput(path="x", temporary=False, remote=remote)],
+        stored=[large(name) for name in stored],
+        outputs=[GraphOutput(path=large(name), temporary=False, remote=True) for name in far]
+        or [GraphOutput(path="x", temporary=False, remote=False)],
     )
+
+
+def large(name: str) -> str:
+    return f"results/models/big/{name}.safetensors"
 
 
 def roomy(path: Path) -> Disk:
@@ -61,6 +78,8 @@ def roomy(path: Path) -> Disk:
 def two_h100s() -> list[Gpu]:
     return [Gpu("H100", 85.5e9, 0.5e9)] * 2
 
+
+PLENTY = Memory(10**13, 10**13)
 
 DEMANDS = Demands(
     jobs=3,
@@ -73,7 +92,7 @@ DEMANDS = Demands(
 
 
 def refusals(demands: Demands = DEMANDS, **machine: Any) -> list[str]:
-    about = {"disk": roomy, "devices": two_h100s} | machine
+    about = {"disk": roomy, "devices": two_h100s, "main_memory": lambda: PLENTY} | machine
     return preflight(demands, Path("results"), **about).refusals
 
 
@@ -87,8 +106,8 @@ def test_a_machine_that_has_everything_is_refused_nothing() -> None:
 def test_a_disk_of_one_gigabyte() -> None:
     (sentence,) = refusals(disk=lambda path: Disk(str(path), "ext4", 10**9))
     assert sentence == (
-        "results: results will receive up to 4.2 GB, but 1.0 GB are free; free some, move the "
-        "folder (pathvars.results), or keep large files on S3 (storage)."
+        "results: results will receive up to 4.2 GB, but 1.0 GB are free; free some, or move the "
+        "folder to a larger disk (pathvars.results)."
     )
 
 
@@ -118,7 +137,7 @@ def test_too_small_gpus() -> None:
 
 def test_gpus_of_other_machines_are_only_told() -> None:
     report = preflight(
-        DEMANDS, Path("results"), gpus_here=False, disk=roomy, devices=lambda: pytest.fail("asked")
+        DEMANDS, Path("results"), here=False, disk=roomy, devices=lambda: pytest.fail("asked")
     )
     assert report.refusals == []
     assert "GPUs: 2 of 75.0 GB on a node (sample_responses)" in report.text()
@@ -132,6 +151,75 @@ def test_gpus_without_a_limit_are_refused() -> None:
     )
     assert shared_gpus(DEMANDS, {"_cores": 8, "gpu": 2}) == []
     assert shared_gpus(replace(DEMANDS, gpus=None), {"_cores": 8}) == []
+
+
+def test_memory_that_the_largest_job_exceeds() -> None:
+    demands = replace(DEMANDS, memory=MemoryDemand(47e9, "compress_shard", 67e9, "compress_shard"))
+    small = Memory(25_000_000_000, 24_000_000_000)
+    (sentence,) = refusals(demands, main_memory=lambda: small)
+    assert sentence == (
+        "memory: compress_shard needs 47.0 GB, and here are 25.0 GB; run on a machine, or in a "
+        "container, with more."
+    )
+    assert refusals(demands, main_memory=lambda: small, here=False) == []
+    assert refusals(demands) == []
+
+
+def test_jobs_that_together_exceed_the_memory_are_told_how_to_wait() -> None:
+    demands = replace(DEMANDS, memory=MemoryDemand(12e9, "fetch_shard", 140e9, "fetch_shard"))
+    small = Memory(128_000_000_000, 100_000_000_000)
+    (line,) = shared_memory(demands, {"gpu": 2}, lambda: small)
+    assert line == (
+        "warning: jobs of fetch_shard may need 140.0 GB of memory at once, and here are 128.0 GB; "
+        "add --resources mem_mb=128000, so that they wait for each other."
+    )
+    assert shared_memory(demands, {"mem_mb": 128_000}, lambda: small) == []
+    assert shared_memory(demands, {}, lambda: PLENTY) == []
+    assert shared_memory(DEMANDS, {}, lambda: small) == []
+
+
+def test_a_quota_counts_what_lies_there(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    with (tmp_path / "models/shard").open("wb") as file:
+        file.truncate(3 * 10**9)
+    about = {"disk": roomy, "devices": two_h100s, "main_memory": lambda: PLENTY}
+    report = preflight(DEMANDS, tmp_path, quota_bytes=7e9, **about)
+    assert "quota of the results: 7.0 GB, of which 3.0 GB are taken" in report.text()
+    assert report.refusals == [
+        f"{tmp_path}: results hold 3.0 GB and will receive up to 4.2 GB, more than "
+        "operations.results_quota_bytes = 7.0 GB; free some, or move the folder to a larger disk "
+        "(pathvars.results)."
+    ]
+    assert preflight(DEMANDS, tmp_path, quota_bytes=8e9, **about).refusals == []
+
+
+def test_a_data_set_needs_its_library_and_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(module, "try_data_set", lambda *about: asked.append(about))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    demands = replace(DEMANDS, data_sets={"allenai/c4": "b" * 40})
+    (sentence,) = refusals(demands)
+    assert sentence == (
+        "calibration.source: hf:allenai/c4 needs the `datasets` library, which is not installed "
+        "here; run `make hub`, or use `self` or `file:{text file}`."
+    )
+    assert asked == [("allenai/c4", "b" * 40)]
+    assert refusals(demands, libraries_here=False) == []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    assert refusals(demands) == []
+
+
+def test_a_data_set_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*about: Any, **more: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr("huggingface_hub.HfApi.repo_info", away)
+    with pytest.raises(GoodhartError) as caught:
+        access.try_data_set("allenai/c4", "b" * 40)
+    assert str(caught.value) == (
+        "data set hf:allenai/c4@bbbbbbbbbbbb: the Hugging Face hub cannot be reached "
+        "(ConnectionError); check the network, or use `self` or `file:{text file}`."
+    )
 
 
 def test_a_cache_on_the_layer_of_a_container(
@@ -150,33 +238,6 @@ def test_a_cache_on_the_layer_of_a_container(
         f"{tmp_path}/hub: the Hugging Face cache lies on the container's own layer (overlay, 5.0 "
         "GB free), which is small and lost with the container; set HF_HOME to a folder on a volume."
     )
-
-
-def test_what_large_jobs_need_is_counted(tmp_path: Path) -> None:
-    wildcards = {"model": "big", "condition": "uniform", "shard": "blocks000-001"}
-    jobs = [job("compress_shard", remote=True, threads=16, **wildcards) for _ in range(40)]
-    jobs.append(
-        job("sample_responses", experiment="e", condition="baseline", seed="1", first="0", last="4")
-    )
-    config = CONFIG | {"storage": {"prefix": "s3://b"}}
-    demands = demands_of(jobs, config, RATES, tmp_path, cores=32)
-    assert demands.gpus is not None
-    assert (demands.gpus.count, demands.gpus.rule) == (2, "sample_responses")
-    assert demands.gpus.bytes_each == pytest.approx(76e9, rel=0.02)
-    # Two blocks of 1.755 GB and their Hessians of 8.606 GB, packed to about 1 GB; two jobs at once.
-    # A job on GPUs, which reads all weights for sampling, runs beside them.
-    compressing = 2 * (2 * (1.755e9 + 8.606e9) + 1.0e9)
-    assert demands.scratch_rule == "compress_shard and sample_responses"
-    assert demands.scratch_bytes == pytest.approx(145.4e9 + compressing, rel=0.01)
-    few = demands_of(jobs[:40], config, RATES, tmp_path, cores=32)
-    assert few.scratch_rule == "compress_shard"
-    assert few.scratch_bytes == pytest.approx(compressing, rel=0.02)
-    # Of the rules on GPUs, only one runs at a time.
-    jobs.append(job("accumulate_hessians", model="big", shard="blocks000-001"))
-    more = demands_of(jobs, config, RATES, tmp_path, cores=32)
-    assert more.scratch_bytes == demands.scratch_bytes
-    assert few.storage_bytes == pytest.approx(40 * 1.0e9, rel=0.1)
-    assert demands_of(jobs[:40], CONFIG, RATES, tmp_path, cores=32).scratch_bytes == 0
 
 
 def test_the_disk_of_a_folder_that_is_not_there_yet(
