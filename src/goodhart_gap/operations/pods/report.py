@@ -1,7 +1,6 @@
 """On the pod: copy its log to S3 every few seconds, and say at the end how it ended.
 
-    python -m goodhart_gap.operations.pods.report --log pod.log --prefix s3://bucket/x \
-      --results results --follow
+    python -m goodhart_gap.operations.pods.report --follow --log L --prefix P --results R
 
 RunPod's API has no logs; whoever follows the run reads these two objects. What is finished of the
 small results is copied every few minutes, too: a pod may be gone before a stage has ended.

@@ -45,7 +45,7 @@ class PodSettings(Settings):
     """GPUs of the pod; left out: as many as the most demanding job needs."""
 
     dollars_cap: float = Field(gt=0)
-    """What the pod may cost; it is stopped when that is spent."""
+    """What the pod may cost; its run ends, and is copied, before that is spent."""
 
     cloud: str = Field(default="SECURE", pattern="^(SECURE|COMMUNITY|ALL)$")
     """RunPod's kind of data centre."""

@@ -40,7 +40,7 @@ finish() {{
       python -m goodhart_gap.cli mirror {results} {prefix} >> "$log" 2>&1 \\
       || code=$((code ? code : 1))
   fi
-  timeout --kill-after=10 60 "${{report[@]}}" --end "$code"
+  timeout --kill-after=10 "$((60 + $(left {seconds})))" "${{report[@]}}" --end "$code"
   # A pod that is not stopped is billed on.
   until runpodctl stop pod "$RUNPOD_POD_ID"; do sleep 30; done
 }}
