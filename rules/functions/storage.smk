@@ -39,6 +39,10 @@ def _folders_of_condition(model, condition):
         return
     index = [f"<results>/{model}/{condition}/model.safetensors.index.json"]
     yield f"{model}/calibration", [f"<results>/{model}/calibration/tokens.safetensors"]
+    # The records of Hessians are complete once all that is made from them is. Without them a new
+    # clone could adopt no compressed shard. A folder that is not there has nothing to be copied.
+    yield f"{model}/calibration/hessians", index
+    yield f"{model}/calibration/activations", index
     yield f"{model}/{condition}", index
     for other in settings.reused.keys() - {BASE}:
         # What another condition is made from is no checkpoint of its own unless it is compared.

@@ -4,6 +4,8 @@ The last test runs the workflow on the "pod", a process of this machine. Nothing
 the real service.
 """
 
+import base64
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +16,18 @@ import pytest
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.operations.demands import Demands, GpuDemand
 from goodhart_gap.operations.pods.api import PodApi
-from goodhart_gap.operations.pods.launcher import Predicted, create, find, pods_text, watch
+from goodhart_gap.operations.pods.launcher import (
+    Predicted,
+    create,
+    find,
+    forget_end,
+    pods_text,
+    watch,
+)
 from goodhart_gap.operations.pods.settings import PodSettings, read_pod_settings
+from goodhart_gap.operations.pods.start import VARIABLE
 from tests.integration.workshop import ROOT
-from tests.servers.runpod import KEY, RunPod
+from tests.servers.runpod import KEY, RunPod, StoodInPod
 from tests.servers.seaweed import BUCKET, SECRET, SeaweedFS
 
 pytestmark = pytest.mark.workflow
@@ -60,6 +70,7 @@ def settings(**changes: Any) -> PodSettings:
         "repository": str(ROOT),
         "gpus": [H100, A100],
         "dollars_cap": 100,
+        "vcpus": 2,
     }
     return PodSettings.model_validate(values | changes)
 
@@ -84,6 +95,40 @@ def test_the_next_type_is_taken_where_the_first_is_not_to_be_had(runpod: RunPod)
     runpod.free = {A100}
     pod = create(settings(gpus=["NVIDIA B1000", H100, A100]), PREDICTED, PodApi(), print)
     assert pod.gpu == A100
+
+
+@pytest.mark.parametrize(("cloud", "dollars"), [("SECURE", 6.0), ("COMMUNITY", 4.0), ("ALL", 6.0)])
+def test_the_price_is_that_of_the_cloud_asked_for(
+    runpod: RunPod, cloud: str, dollars: float
+) -> None:
+    assert PodApi().price(H100, 2, cloud) == dollars
+    assert PodApi().price(A100, 2, "COMMUNITY") is None
+    assert PodApi().price("NVIDIA B1000", 2, cloud) is None
+
+
+def seconds_of(pod: StoodInPod) -> int:
+    """Return how many seconds the start script of a pod has."""
+    script = base64.b64decode(pod.environment[VARIABLE]).decode()
+    return max(int(text) for text in re.findall(r"\$\(left (\d+)\)", script))
+
+
+def test_a_pod_that_is_dearer_than_listed_gets_less_time(runpod: RunPod) -> None:
+    runpod.runs_commands = False
+    runpod.surcharges["SECURE"] = 1.5
+    said: list[str] = []
+    pod = create(settings(), PREDICTED, PodApi(), said.append)
+    assert list(runpod.pods) == [pod.id]
+    assert seconds_of(runpod.pods[pod.id]) == 3600 * 100 // 9
+    assert "costs 9.00 dollars an hour and not the 6.00" in said[0]
+    assert "9.00 dollars an hour, stops after 11.1 h (100.00 dollars)" in said[1]
+
+
+def test_a_pod_whose_real_price_the_plan_does_not_fit_is_deleted(runpod: RunPod) -> None:
+    runpod.runs_commands = False
+    runpod.surcharges["SECURE"] = 2.0
+    with pytest.raises(GoodhartError, match=r"at 12.00 dollars an hour the cap lasts 8.3 h, and"):
+        create(settings(gpus=[H100]), PREDICTED, PodApi(), print)
+    assert runpod.pods == {}
 
 
 def test_no_type_within_the_cap_is_refused_with_numbers(runpod: RunPod) -> None:
@@ -179,3 +224,17 @@ def test_the_workflow_runs_there_and_the_pod_stops_itself(
     analysis = "workflow/results/published-n20/ANALYSIS.md"
     assert "DBDK" in (tmp_path / "volume" / analysis).read_text()
     assert SECRET not in (runpod.folder / f"{there.id}.out").read_text()
+    # Another pod, with an empty volume, makes nothing again.
+    api = PodApi()
+    api.delete(find("tiny", api))
+    forget_end(pod)
+    again = pod.model_copy(update={"volume_path": str(tmp_path / "other")})
+    said.clear()
+    create(again, PREDICTED, api, said.append)
+    assert watch(again, api, said.append, look_s=0.5) == 0, said
+    log = "\n".join(said)
+    assert re.search(r"[1-9]\d* jobs are up to date, 0 are stale, 0 have no results here", log)
+    assert "Nothing to be done" in log
+    assert (tmp_path / "other" / analysis).read_bytes() == (
+        tmp_path / "volume" / analysis
+    ).read_bytes()

@@ -199,6 +199,24 @@ def test_an_adopted_clone_recomputes_nothing_that_is_true(cloned: Workshop, s3: 
     assert set(cloned.planned()) == {"freeze_tasks", "validate_graders", *SCORING, *CHEAP}
 
 
+def test_hessians_that_passed_on_one_disk_leave_what_a_clone_must_know(
+    checkpoint: Path, s3: SeaweedFS, tmp_path: Path
+) -> None:
+    maker = Workshop(tmp_path / "maker", checkpoint)
+    maker.config = stored_config(f"{s3.prefix}/passed", hessians=False)
+    index = "results/models/tiny/uniform/model.safetensors.index.json"
+    calibration = [f"models/tiny/calibration{part}" for part in ("", "/hessians", "/activations")]
+    folders = [*calibration, "models/tiny/base", "models/tiny/uniform"]
+    maker.run("--", *(f"results/mirror/{folder}.json" for folder in folders))
+    assert local_weights(maker) == {"models/tiny/calibration/tokens"}
+    clone = Workshop(tmp_path / "clone", checkpoint)
+    clone.config = maker.config
+    options = ("--", *clone.command()[clone.command().index("--configfile") :], "--", index)
+    adopted = goodhart_gap(clone, "adopt", "results", *options)
+    assert " 0 are stale, 0 have no results here" in adopted
+    assert clone.planned("--", index) == {}
+
+
 def test_what_is_cut_off_on_s3_is_made_again_and_nothing_else(
     stored: Workshop, s3: SeaweedFS, tmp_path: Path
 ) -> None:

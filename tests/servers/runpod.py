@@ -44,7 +44,12 @@ class RunPod:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.prices = {"NVIDIA H100 80GB HBM3": 3.0, "NVIDIA A100 80GB PCIe": 1.5}
-        """Dollars an hour of one GPU; a type that is not here does not exist."""
+        """Dollars an hour of one GPU in the secure cloud; a type that is not here does not
+        exist."""
+        self.community_prices = {"NVIDIA H100 80GB HBM3": 2.0}
+        """The same in the community's: a type that is not here is not there."""
+        self.surcharges = {"SECURE": 1.0, "COMMUNITY": 1.0, "ALL": 1.0}
+        """What a pod really costs, by the cloud asked for, as a multiple of its list price."""
         self.free = set(self.prices)
         """Types of which a machine is free."""
         self.pods: dict[str, StoodInPod] = {}
@@ -112,8 +117,14 @@ class RunPod:
 
     def _types(self, name: str) -> Iterator[dict[str, Any]]:
         if name in self.prices:
-            price = self.prices[name] if name in self.free else None
-            yield {"id": name, "lowestPrice": {"uninterruptablePrice": price}}
+            prices = [self.prices[name], self.community_prices.get(name)]
+            lowest = min(filter(None, prices)) if name in self.free else None
+            yield {
+                "id": name,
+                "securePrice": prices[0],
+                "communityPrice": prices[1],
+                "lowestPrice": {"uninterruptablePrice": lowest},
+            }
 
     def _create(self, query: str) -> str:
         asked = dict(re.findall(r"(\w+): \"?([^\",\n]*)\"?", query.partition("env:")[0]))
@@ -146,11 +157,16 @@ class RunPod:
             "name": pod.asked["name"],
             "desiredStatus": pod.status,
             "gpuCount": count,
-            "costPerHr": self.prices[pod.asked["gpuTypeId"]] * count,
+            "costPerHr": self._price(pod) * count,
             "uptimeSeconds": 3600 * hours,
             "env": [f"{key}={value}" for key, value in pod.environment.items()],
             "machine": {"gpuDisplayName": pod.asked["gpuTypeId"]},
         }
+
+    def _price(self, pod: StoodInPod) -> float:
+        gpu, cloud = pod.asked["gpuTypeId"], pod.asked["cloudType"]
+        listed = self.community_prices if cloud == "COMMUNITY" else self.prices
+        return listed[gpu] * self.surcharges[cloud]
 
     def _end(self, pod: StoodInPod) -> None:
         if pod.process is not None and pod.process.poll() is None:

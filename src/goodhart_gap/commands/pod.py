@@ -17,9 +17,9 @@ PodName = Annotated[str, typer.Argument(help="Name of the pod.", show_default=Fa
 def pod() -> None:
     """Rent a RunPod machine, run the workflow there, and give it back.
 
-    A pod is described by a file. Large files go to S3 as they are made, all others at the end of
-    each stage, so a pod may stop or die at any time and another one goes on. Needs RUNPOD_API_KEY
-    and `pip install 'goodhart-gap[runpod]'`.
+    A pod is described by a file. Large files go to S3 as they are made, all others every few
+    minutes, so a pod may stop or die at any time and another one goes on. Needs RUNPOD_API_KEY and
+    `pip install 'goodhart-gap[runpod]'`.
 
     **Example**
 

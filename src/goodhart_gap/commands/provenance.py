@@ -125,6 +125,9 @@ def adopt(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Judge, but record nothing.")
     ] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="That nothing is there yet is no error.")
+    ] = False,
 ) -> None:
     """Mark results that are still true as up to date.
 
@@ -148,9 +151,9 @@ def adopt(
     if source:
         remote = {output.path for job in graph.jobs for output in job.outputs if output.remote}
         leave = {Path(path).relative_to(results).as_posix() for path in remote}
-        copies = fetch_results(source, results, leave)
+        copies = fetch_results(source, results, leave, empty=empty)
         print(f"{len(copies)} files copied from {source}", file=sys.stderr)
-    chain = read_chain(results)
+    chain = read_chain(results, empty=empty)
     adoption = judge(graph, chain)
     for job, found in adoption.stale:
         print(f"stale: {job.rule} {job.outputs[0].path}: {'; '.join(found)}")

@@ -13,14 +13,17 @@ from goodhart_gap.files import completed
 from goodhart_gap.storage.store import Store
 
 
-def fetch_results(source: str, results: Path, leave: Set[str] = frozenset()) -> list[Path]:
+def fetch_results(
+    source: str, results: Path, leave: Set[str] = frozenset(), *, empty: bool = False
+) -> list[Path]:
     """Copy every file under `source` that `results` lacks; return the copies.
 
     `source` is a folder or `s3://bucket/prefix`; `leave` names files, relative to it, that are not
-    copied. Raises GoodhartError if it is not there.
+    copied. Raises GoodhartError if it is not there; a prefix that holds nothing is no error where
+    `empty` allows it.
     """
     if source.startswith("s3://"):
-        return _fetch_s3(Store(source), results, leave)
+        return _fetch_s3(Store(source), results, leave, empty)
     folder = Path(source)
     if not folder.is_dir():
         raise GoodhartError(
@@ -45,9 +48,9 @@ def _target(name: str, results: Path) -> Path | None:
     return None if hidden or target.exists() else target
 
 
-def _fetch_s3(store: Store, results: Path, leave: Set[str]) -> list[Path]:
+def _fetch_s3(store: Store, results: Path, leave: Set[str], empty: bool) -> list[Path]:
     names = store.list()
-    if not names:
+    if not names and not empty:
         raise GoodhartError(f"{store.prefix}: holds nothing; give the s3:// prefix of results.")
     wanted = {name: _target(name, results) for name in names if name not in leave}
     copies = {name: target for name, target in wanted.items() if target is not None}

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.operations.pods import start
 from goodhart_gap.operations.pods.launcher import environment_of_pod
 from goodhart_gap.operations.pods.prediction import key_variables
 from goodhart_gap.operations.pods.settings import PodSettings
@@ -33,9 +34,8 @@ def test_the_start_script_is_one_that_bash_understands() -> None:
     encoded_script = encoded(start_script(settings, "results", gpus=2, seconds=60))
     script = base64.b64decode(encoded_script).decode()
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
-    assert "--resources gpu=2" in script
+    assert "--cores 16 --resources gpu=2 mem_mb=128000" in script
     assert "-- 'results/a b' 'results/$HOME'" in script
-    assert "timeout --signal=TERM --kill-after=600 60 snakemake" in script
 
 
 def write_program(path: Path, text: str) -> None:
@@ -48,18 +48,31 @@ def write_program(path: Path, text: str) -> None:
 # `make` makes what the real one makes, as far as the start script sees it: python and snakemake.
 SAY = 'echo "$(basename "$0") $*" >> "$CALLS"'
 BARE_IMAGE = {
-    "git": f'{SAY}\nif [ "$1" = clone ]; then mkdir -p "${{@: -1}}"; fi',
+    "git": f'{SAY}\nif [ "$1" = clone ]; then sleep "${{CLONE_S:-0}}"; mkdir -p "${{@: -1}}"; fi',
     "python": "exit 1",
     "runpodctl": SAY,
     "make": f'{SAY}\nmkdir -p .venv/bin && cp "$(dirname "$0")"/../venv/* .venv/bin',
 }
 VENV = {
-    "python": f'{SAY}\nif [ "$3" = mirror ]; then exit "${{MIRROR_ENDS_WITH:-0}}"; fi',
-    "snakemake": f'{SAY}\nmkdir -p "out/my runs"\nexit "${{SNAKEMAKE_ENDS_WITH:-0}}"',
+    "python": SAY
+    + """
+case "$3" in
+  mirror) sleep "${MIRROR_S:-0}"; exit "${MIRROR_ENDS_WITH:-0}";;
+  adopt) echo "adopt was here"; exit "${ADOPT_ENDS_WITH:-0}";;
+esac""",
+    # As the real one: told to end, it lets its job finish.
+    "snakemake": SAY
+    + """
+mkdir -p "out/my runs"
+trap 'echo "snakemake was told to end" >> "$CALLS"' TERM
+bash -c 'sleep "${JOB_S:-0}"; echo "job done" >> "$CALLS"' &
+while ! wait $!; do :; done
+exit "${SNAKEMAKE_ENDS_WITH:-0}"
+""",
 }
 
 
-def run_start_script(folder: Path, **variables: str) -> list[str]:
+def run_start_script(folder: Path, seconds: int = 60, **variables: str) -> list[str]:
     """Run the start script on an image without the package; return the calls it made, in order."""
     for place, programs in (("bin", BARE_IMAGE), ("venv", VENV)):
         for name, text in programs.items():
@@ -72,7 +85,7 @@ def run_start_script(folder: Path, **variables: str) -> list[str]:
         "CALLS": str(calls),
         "RUNPOD_POD_ID": "pod1",
     }
-    script = start_script(settings, "out/my runs", gpus=1, seconds=60)
+    script = start_script(settings, "out/my runs", gpus=1, seconds=seconds)
     subprocess.run(["bash"], input=script, text=True, env=environment, check=False, timeout=60)
     return calls.read_text().splitlines()
 
@@ -87,6 +100,41 @@ def test_a_bare_image_gets_the_editable_install_and_nothing_over_it(tmp_path: Pa
     log = tmp_path / "volume/pod.log"
     assert "python -m goodhart_gap.locks" in calls
     assert f"--log {log} --prefix s3://bucket/x --end 0" in calls[-2]
+
+
+def test_what_is_on_s3_is_adopted_before_anything_runs(tmp_path: Path) -> None:
+    calls = run_start_script(tmp_path)
+    (run,) = (call.removeprefix("snakemake ") for call in calls if call.startswith("snakemake"))
+    adopt = f"python -m goodhart_gap.cli adopt out/my runs --empty -- {run}"
+    assert calls.index(adopt) < calls.index(f"snakemake {run}")
+    assert "--config storage={prefix: s3://bucket/x, hessians: true}" in run
+
+
+def test_nothing_is_computed_where_it_cannot_be_told_what_is_made(tmp_path: Path) -> None:
+    calls = run_start_script(tmp_path, ADOPT_ENDS_WITH="1")
+    assert not [call for call in calls if call.startswith("snakemake")]
+    assert "adopt was here" in (tmp_path / "volume/pod.log").read_text()
+    assert calls[-2].endswith("--end 1")
+    assert calls[-1] == "runpodctl stop pod pod1"
+
+
+def test_at_the_end_of_its_time_a_job_may_finish_and_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "reserve_s", lambda seconds: seconds * 2 // 3)
+    calls = run_start_script(tmp_path, seconds=9, JOB_S="5")
+    told = [calls.index(text) for text in ("snakemake was told to end", "job done")]
+    copied = next(n for n, call in enumerate(calls) if "mirror" in call)
+    assert told == sorted(told)
+    assert told[-1] < copied
+    assert "time is spent" in (tmp_path / "volume/pod.log").read_text()
+
+
+@pytest.mark.parametrize("step", ["CLONE_S", "MIRROR_S"])
+def test_what_hangs_is_not_paid_without_end(tmp_path: Path, step: str) -> None:
+    calls = run_start_script(tmp_path, seconds=2, **{step: "50"})
+    assert calls[-1] == "runpodctl stop pod pod1"
+    assert ("snakemake" in " ".join(calls)) == (step == "MIRROR_S")
 
 
 @pytest.mark.parametrize(

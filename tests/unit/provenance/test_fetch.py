@@ -79,3 +79,4 @@ def test_no_source_is_one_sentence(tmp_path, s3):
         fetch_results(str(tmp_path / "absent"), tmp_path / "results")
     with pytest.raises(GoodhartError, match="s3://goodhart/nothing-here: holds nothing"):
         fetch_results("s3://goodhart/nothing-here", tmp_path / "results")
+    assert fetch_results("s3://goodhart/nothing-here", tmp_path / "results", empty=True) == []

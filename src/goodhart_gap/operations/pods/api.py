@@ -12,6 +12,14 @@ from typing import Any
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.provenance.redaction import Secrets, redact
 
+PRICES = {
+    "SECURE": ("securePrice",),
+    "COMMUNITY": ("communityPrice",),
+    "ALL": ("securePrice", "communityPrice"),
+}
+"""Where the price of a GPU stands, by the cloud that a pod is asked for in. `lowestPrice` is of
+whichever cloud is cheaper."""
+
 
 @dataclass(frozen=True)
 class Pod:
@@ -46,19 +54,27 @@ class PodApi:
         return [_pod(row) for row in self._ask(self._runpod.get_pods)]
 
     def named(self, name: str) -> Pod | None:
-        """Return the pod of this name, None when there is none."""
-        return next((pod for pod in self.pods() if pod.name == name), None)
+        """Return the pod of this name, None when there is none, or only one that was deleted."""
+        named = (pod for pod in self.pods() if pod.name == name)
+        return next((pod for pod in named if pod.status != "TERMINATED"), None)
 
-    def price(self, gpu: str, count: int) -> float | None:
-        """Return dollars an hour for `count` GPUs of a type, None when none is to be had."""
+    def with_id(self, identity: str) -> Pod | None:
+        """Return the pod of this id, None when there is none."""
+        return next((pod for pod in self.pods() if pod.id == identity), None)
+
+    def price(self, gpu: str, count: int, cloud: str) -> float | None:
+        """Return dollars an hour for `count` GPUs of a type, None when the cloud has none.
+
+        Of several clouds the price of the dearer one, since the pod may come to lie there.
+        """
         try:
             found = self._ask(self._runpod.get_gpu, gpu, count)
         except GoodhartError as error:
             if "No GPU found" in str(error):
                 return None
             raise
-        price = (found.get("lowestPrice") or {}).get("uninterruptablePrice")
-        return None if price is None else float(price) * count
+        prices = [float(found[name]) for name in PRICES[cloud] if found.get(name)]
+        return max(prices) * count if prices else None
 
     def create(self, **wanted: Any) -> str:
         """Create a pod and return its id. Raises NotToBeHadError when no such machine is free."""

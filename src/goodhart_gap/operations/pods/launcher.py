@@ -1,7 +1,8 @@
 """Create a pod that fits the plan, follow it, stop it.
 
-Nothing that finished is ever only on the pod: large files go to S3 as they are made, all others at
-the end of each stage. So a pod may be stopped, or die, at any time, and another one goes on.
+Large files go to S3 as they are made, all others every few minutes and at the end of each stage. So
+a pod may be stopped, or die, at any time, and another one goes on. What is lost is what was
+running, and the small files that were finished since the last copy.
 """
 
 import math
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json
@@ -19,7 +21,13 @@ from goodhart_gap.operations.demands import Demands
 from goodhart_gap.operations.pods.api import NotToBeHadError, Pod, PodApi
 from goodhart_gap.operations.pods.report import END, LOG
 from goodhart_gap.operations.pods.settings import PodSettings
-from goodhart_gap.operations.pods.start import COMMAND, VARIABLE, encoded, start_script
+from goodhart_gap.operations.pods.start import (
+    COMMAND,
+    VARIABLE,
+    encoded,
+    reserve_s,
+    start_script,
+)
 from goodhart_gap.provenance.redaction import keep_secret, redact
 from goodhart_gap.storage.store import Store
 
@@ -42,6 +50,9 @@ gives it a key of its own."""
 
 SOFTWARE_BYTES = 2.5e10
 """Virtual environment with CUDA libraries, caches, logs."""
+
+DEARER = 1.01
+"""A pod that costs more than this times the price its time was computed from is not kept."""
 
 LOOK_S = 10.0
 SILENT_TRIES = 30
@@ -81,50 +92,89 @@ def create(
         )
     environment = environment_of_pod(predicted.key_variables)
     demands = predicted.demands
-    count = settings.gpu_count or (demands.gpus.count if demands.gpus else 1)
     volume_bytes = demands.results_bytes + demands.scratch_bytes + SOFTWARE_BYTES
-    volume_gb = math.ceil(1.2 * volume_bytes / 1e9)
+    wanted = {
+        "name": settings.name,
+        "image_name": settings.image,
+        "gpu_count": settings.gpu_count or (demands.gpus.count if demands.gpus else 1),
+        "cloud_type": settings.cloud,
+        "volume_in_gb": math.ceil(1.2 * volume_bytes / 1e9),
+        "container_disk_in_gb": settings.container_disk_gb,
+        "volume_mount_path": settings.volume_path,
+        "min_vcpu_count": settings.vcpus,
+        "min_memory_in_gb": settings.memory_gb,
+        "docker_args": COMMAND,
+        "env": environment,
+    }
     reasons = []
     for gpu in settings.gpus:
-        price = api.price(gpu, count)
-        if price is None or price <= 0:
-            reasons.append(f"{gpu}: not to be had")
-            continue
-        hours = settings.dollars_cap / price
-        if predicted.hours > hours:
-            reasons.append(
-                f"{gpu}: at {price:.2f} dollars an hour the cap lasts {hours:.1f} h, and the plan "
-                f"needs {predicted.hours:.1f} h"
-            )
-            continue
-        script = start_script(settings, predicted.results, count, seconds=int(3600 * hours))
         try:
-            api.create(
-                name=settings.name,
-                image_name=settings.image,
-                gpu_type_id=gpu,
-                gpu_count=count,
-                cloud_type=settings.cloud,
-                volume_in_gb=volume_gb,
-                container_disk_in_gb=settings.container_disk_gb,
-                volume_mount_path=settings.volume_path,
-                min_vcpu_count=settings.vcpus,
-                min_memory_in_gb=settings.memory_gb,
-                docker_args=COMMAND,
-                env=environment | {VARIABLE: encoded(script)},
-            )
-        except NotToBeHadError:
-            reasons.append(f"{gpu}: none is free")
-            continue
-        say(
-            f"{settings.name}: {count} x {gpu}, volume of {volume_gb} GB, {price:.2f} dollars an "
-            f"hour, stops after {hours:.1f} h ({settings.dollars_cap:.2f} dollars)"
-        )
-        pod = api.named(settings.name)
-        if pod is None:
-            raise GoodhartError(f"{settings.name}: RunPod made the pod and does not list it.")
-        return pod
+            return _rent(settings, predicted, api, wanted | {"gpu_type_id": gpu}, say)
+        except _WillNotDoError as error:
+            reasons.append(f"{gpu}: {error}")
     raise GoodhartError(f"{settings.name}: no GPU type will do: {'; '.join(reasons)}.")
+
+
+class _WillNotDoError(Exception):
+    """Why a GPU type will not do."""
+
+
+def _rent(
+    settings: PodSettings,
+    predicted: Predicted,
+    api: PodApi,
+    wanted: dict[str, Any],
+    say: Callable[[str], None],
+) -> Pod:
+    """Create a pod with as much time as the cap buys at the price that the pod really has.
+
+    Raises _WillNotDoError when the plan does not fit into that time, or no machine is free.
+    """
+    price = api.price(wanted["gpu_type_id"], wanted["gpu_count"], settings.cloud)
+    if price is None:
+        raise _WillNotDoError(f"not to be had (cloud: {settings.cloud})")
+    for _ in range(2):
+        pod, seconds = _order(settings, predicted, api, wanted, price)
+        if pod.dollars_per_hour <= DEARER * price:
+            say(
+                f"{settings.name}: {wanted['gpu_count']} x {pod.gpu}, volume of "
+                f"{wanted['volume_in_gb']} GB, {pod.dollars_per_hour or price:.2f} dollars an "
+                f"hour, stops after {seconds / 3600:.1f} h ({settings.dollars_cap:.2f} dollars)"
+            )
+            return pod
+        say(
+            f"{settings.name}: costs {pod.dollars_per_hour:.2f} dollars an hour and not the "
+            f"{price:.2f} that its time was computed from; deleted"
+        )
+        api.delete(pod)
+        price = pod.dollars_per_hour
+    raise _WillNotDoError(f"its price rose to {price:.2f} dollars an hour while it was created")
+
+
+def _order(
+    settings: PodSettings,
+    predicted: Predicted,
+    api: PodApi,
+    wanted: dict[str, Any],
+    price: float,
+) -> tuple[Pod, int]:
+    """Create a pod; return it and how many seconds it has at `price` dollars an hour."""
+    seconds = int(3600 * settings.dollars_cap / price)
+    end_h = reserve_s(seconds) / 3600
+    if predicted.hours + end_h > seconds / 3600:
+        raise _WillNotDoError(
+            f"at {price:.2f} dollars an hour the cap lasts {seconds / 3600:.1f} h, and the plan "
+            f"needs {predicted.hours:.1f} h and {end_h:.2f} h for the end"
+        )
+    script = start_script(settings, predicted.results, wanted["gpu_count"], seconds)
+    try:
+        identity = api.create(**wanted | {"env": wanted["env"] | {VARIABLE: encoded(script)}})
+    except NotToBeHadError:
+        raise _WillNotDoError("none is free") from None
+    pod = api.with_id(identity)
+    if pod is None:
+        raise GoodhartError(f"{settings.name}: RunPod made the pod and does not list it.")
+    return pod, seconds
 
 
 def watch(
@@ -135,7 +185,8 @@ def watch(
 ) -> int:
     """Follow a pod's log until its run ends; stop it then; return the run's exit status.
 
-    Stops it, too, when its cap is spent. Raises GoodhartError when it is gone without an end.
+    Stops it, too, when its whole cap is spent; the pod's own timer is earlier, so that jobs can
+    finish and be copied. Raises GoodhartError when it is gone without an end.
     """
     store = Store(settings.prefix)
     shown = failures = 0
@@ -161,15 +212,15 @@ def watch(
             state = "gone" if pod is None else pod.status
             raise GoodhartError(
                 f"{settings.name}: the pod is {state} and its run has not ended; what it finished "
-                f"is at {settings.prefix}; create it again to go on."
+                f"but for the last minutes is at {settings.prefix}; create it again to go on."
             )
         spent = pod.dollars_per_hour * pod.uptime_s / 3600
         if spent >= settings.dollars_cap:
             api.stop(pod)
             raise GoodhartError(
                 f"{settings.name}: stopped after {spent:.2f} dollars (dollars_cap = "
-                f"{settings.dollars_cap:.2f}); what it finished is at {settings.prefix}; raise the "
-                "cap and create it again to go on."
+                f"{settings.dollars_cap:.2f}); what it finished but for the last minutes is at "
+                f"{settings.prefix}; raise the cap and create it again to go on."
             )
         time.sleep(look_s)
 

@@ -19,7 +19,7 @@ def predict(settings: PodSettings) -> Predicted:
     """Return what a run of the settings' experiment needs, by its plan."""
     rates = read_plan_settings(RATES)
     options = ["--configfile", settings.configfile]
-    options += ["--config", f"storage={{prefix: {settings.prefix}}}", "--", *settings.targets]
+    options += ["--config", settings.storage, "--", *settings.targets]
     graph = read_graph(options)
     results = Path(graph.results)
     plan = make_plan(graph, read_chain(results, empty=True), rates, results)

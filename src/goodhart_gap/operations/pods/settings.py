@@ -24,6 +24,11 @@ class PodSettings(Settings):
     prefix: str = Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*$")
     """Where on S3 results, and the log of the pod, go."""
 
+    hessians: bool = True
+    """Whether Hessians and activations lie on S3 until they have been used. Where they are only on
+    the pod and it dies while a model is compressed, another one compresses all of it again: from a
+    Hessian that is made again, Snakemake makes again whatever was made from it."""
+
     repository: str = Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9._:/@+-]*$")
     """Address that the pod clones the workflow from."""
 
@@ -40,7 +45,7 @@ class PodSettings(Settings):
     """GPUs of the pod; left out: as many as the most demanding job needs."""
 
     dollars_cap: float = Field(gt=0)
-    """What the pod may cost; it is stopped when that is spent."""
+    """What the pod may cost; its run ends, and is copied, before that is spent."""
 
     cloud: str = Field(default="SECURE", pattern="^(SECURE|COMMUNITY|ALL)$")
     """RunPod's kind of data centre."""
@@ -58,10 +63,15 @@ class PodSettings(Settings):
     """Size of the container's own layer."""
 
     vcpus: int = Field(default=16, gt=0)
-    """Cores at least."""
+    """Cores at least; as many are used."""
 
     memory_gb: int = Field(default=128, gt=0)
-    """Main memory at least."""
+    """Main memory at least; jobs that want more at once wait for each other."""
+
+    @property
+    def storage(self) -> str:
+        """The storage of the pod's run, as a value of Snakemake's --config."""
+        return f"storage={{prefix: {self.prefix}, hessians: {str(self.hessians).lower()}}}"
 
 
 def read_pod_settings(path: Path) -> PodSettings:
