@@ -92,7 +92,7 @@ def run_start_script(folder: Path, seconds: int = 60, **variables: str) -> list[
 
 def test_a_bare_image_gets_the_editable_install_and_nothing_over_it(tmp_path: Path) -> None:
     calls = run_start_script(tmp_path)
-    assert [call for call in calls if call.startswith(("make", "pip"))] == ["make .venv/installed"]
+    assert [call for call in calls if call.startswith(("make", "pip"))] == ["make hub"]
     runs = [call for call in calls if call.startswith("snakemake")]
     assert len(runs) == 1
     assert "--workflow-profile profiles/runpod" in runs[0]

@@ -49,9 +49,9 @@ trap finish EXIT
   if [ ! -d workflow ]; then limited git clone --quiet {repository} workflow; fi \\
     && cd workflow && limited git fetch --quiet && git checkout --quiet {commit} || exit 1
   if ! python -c 'import goodhart_gap, snakemake' 2> /dev/null; then
-    # The lock holds what S3 needs. Installing the package again would replace the editable install
-    # by a copy, beside which no scripts lie.
-    limited make .venv/installed || exit 1
+    # The locks hold what S3 and data sets need. Installing the package again would replace the
+    # editable install by a copy, beside which no scripts lie.
+    limited make hub || exit 1
   fi
 }} >> "$log" 2>&1
 if [ -d .venv ]; then export PATH="$PWD/.venv/bin:$PATH"; fi
