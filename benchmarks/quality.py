@@ -40,7 +40,7 @@ from benchmarks.quality_table import (
     table,
     whole_key,
 )
-from benchmarks.quality_ways import PAPER, WAYS, compress
+from benchmarks.quality_ways import PAPER, WAYS, assess, by_way
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -84,7 +84,7 @@ def compress_blocks(place: Place, way: str, bits: int, blocks: tuple[int, ...]) 
     for module in left(place, subject, lines, way, bits, blocks):
         key = subject.key(way, bits, module.sha256)
         weight, train, held_out = _read(place, module)
-        found = compress(way, bits, weight, train, held_out)
+        found = assess(by_way(way, bits), weight, train, held_out)
         place.dense(key).parent.mkdir(parents=True, exist_ok=True)
         save_file({"weight": found.dense.bfloat16()}, place.dense(key))
         lines.add(

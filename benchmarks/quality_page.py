@@ -8,10 +8,7 @@ from pathlib import Path
 from benchmarks import quality_bound
 from benchmarks.quality_lines import BASE, Line
 from benchmarks.quality_table import BUDGET
-from benchmarks.quality_ways import PAPER
-
-ORIGINAL = "svd-residual"
-"""The way of the original experiment."""
+from benchmarks.quality_ways import ORIGINAL, PAPER
 
 OURS = ("ours", BUDGET)
 
