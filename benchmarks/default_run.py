@@ -138,8 +138,9 @@ def account(clone: Path, wall_s: float, since: float) -> dict[str, Any]:
     """Divide the wall clock of a run that began at `since` among stages, start-up and Snakemake.
 
     `stages`: {stage: {"jobs", "job_s": their scripts' seconds, one after another, "wall_s": their
-    share of the wall clock}}; `start_up`: the same of what processes did beside; `nothing_s`:
-    seconds in which no job's process ran; `no_work_s`: in which no script was at work.
+    share of the wall clock}}; `start_up`: the same of what processes did beside; `rules`: {rule:
+    {"jobs", "process_s": their processes' seconds, one after another, start-up and all}};
+    `nothing_s`: seconds in which no job's process ran; `no_work_s`: in which no script was at work.
     """
     whole = [each for each in processes(clone) if each.end > since]
     inner = [each for each in works(clone) if each.end > since]
@@ -161,6 +162,13 @@ def account(clone: Path, wall_s: float, since: float) -> dict[str, Any]:
             "jobs": len(whole),
             "job_s": sum(each.seconds for each in beside),
             "wall_s": share.get(START_UP, 0.0),
+        },
+        "rules": {
+            rule: {
+                "jobs": sum(each.label == rule for each in whole),
+                "process_s": sum(each.seconds for each in whole if each.label == rule),
+            }
+            for rule in sorted({each.label for each in whole})
         },
         "nothing_s": max(0.0, wall_s - covered(whole + inner)),
         "no_work_s": max(0.0, wall_s - covered(inner)),

@@ -1,11 +1,16 @@
-"""One block of Qwen2-72B compressed on a GPU: seconds, peak memory, and hours for all 80.
+"""What a GPU would make of compressing a block of Qwen2-72B, had the rule one: no rule has.
 
     python -m benchmarks.gpu_block --output gpu_block.json
     python -m benchmarks.gpu_block --toy --device cpu
 
+Rule compress_shard runs on CPUs, and the searches of the lattice and the trellis exist for CPUs
+only. So this is a projection, for the scalar quantizer alone: seconds, peak memory, and hours for
+all 80 blocks if the same functions were called on tensors of the device. It says nothing of how
+long the rule takes.
+
 Weights are random, inputs are random and correlated: the time does not depend on their values.
 Measured are accumulating X^T X for each distinct input of the block, and for each weight the
-factorization of the Hessian, the low-rank fit and error feedback, as rule compress_shard does them.
+factorization of the Hessian, the low-rank fit and error feedback with the scalar quantizer.
 The forward pass of calibration is not: it is the model's own and is counted by its operations
 at the rate measured for X^T X.
 """
@@ -25,6 +30,11 @@ from goodhart_gap.compression.metric import Metric
 from goodhart_gap.compression.settings import MatrixSettings
 
 BLOCKS = 80
+
+CAVEAT = (
+    "a projection for the scalar quantizer if compress_shard ran on such a device; it runs on CPUs"
+)
+"""What the summary says of itself."""
 
 INPUTS = {
     "attention": ("q_proj", "k_proj", "v_proj"),
@@ -86,7 +96,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def project(
     found: Sequence[dict[str, Any]], arguments: argparse.Namespace, parameters: int
 ) -> dict[str, Any]:
-    """Hours for all blocks on `--gpus` devices, each taking every n-th shard."""
+    """Hours for all blocks if `--gpus` devices each took every n-th shard; see the module."""
     weights = sum(row["seconds"] for row in found if "operations" not in row)
     products = [row for row in found if "operations" in row]
     hessians = sum(row["seconds"] for row in products)
@@ -94,6 +104,7 @@ def project(
     forward = 2 * arguments.tokens * parameters / rate
     block = weights + hessians + forward
     return {
+        "what": CAVEAT,
         "block_seconds": block,
         "of_which_hessians": hessians,
         "of_which_forward_estimated": forward,
@@ -101,7 +112,7 @@ def project(
         "blocks": BLOCKS,
         "gpus": arguments.gpus,
         # Hessians are chained from block to block; weights are not, so only they are shared out.
-        "hours": BLOCKS * (hessians + forward + weights / arguments.gpus) / 3600,
+        "projected_hours": BLOCKS * (hessians + forward + weights / arguments.gpus) / 3600,
     }
 
 

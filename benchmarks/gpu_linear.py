@@ -9,7 +9,8 @@ For every shape, rank and batch size, in bfloat16 with 4 bits in groups of 64:
 - `triton`: the same by our own kernel (CUDA only);
 - `int4 alone`: torch's int4 kernel without the low-rank part;
 - `dense`: an ordinary bfloat16 layer;
-- `dequantize`: Q + L R formed anew at every call, as the original experiment did.
+- `dequantize`: Q + L R formed anew at every call from codes held as int8, as the original
+  experiment did (`original_layer`).
 
 Seconds are of one call. On CUDA, calls are captured in a graph over as many copies of the layer as
 exceed the cache, so neither launches nor cached weights flatter anyone. Batch 1 is given as a share
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.original_layer import OriginalLinear
 
 from goodhart_gap.compression.format import ModuleRecord
 from goodhart_gap.compression.packing import pack
@@ -79,8 +81,7 @@ def ways(shape: tuple[int, int], rank: int, device: str, seed: int) -> dict[str,
     dense = layer.dense(torch.bfloat16)
     packed = random_layer(shape, rank, device, seed).prepare(torch.bfloat16)
 
-    def dequantize(values: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.linear(values, layer.dense(torch.bfloat16).weight)
+    dequantize = OriginalLinear(layer, torch.bfloat16)
 
     def alone(values: torch.Tensor) -> torch.Tensor:
         return int4.product(values, packed.codes, packed.scales_offsets, 64)

@@ -7,37 +7,33 @@ is generated twice, cut at two lengths, which tells its start apart from its tok
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from benchmarks.extrapolation import SHORT, Generation
+from benchmarks.original_layer import OriginalLinear
 from benchmarks.sampling import Peer, rates
 
 from goodhart_gap.evaluation.responses import Prompt
 from goodhart_gap.evaluation.sampler import sample
 from goodhart_gap.evaluation.sampling_settings import SamplingSettings
 from goodhart_gap.evaluation.transformers_engine import TransformersEngine
-from goodhart_gap.runtime.linear import CalderaLinear
 from goodhart_gap.runtime.packed_shard import PackedShard
-from goodhart_gap.runtime.replacing import replace_linear
+from goodhart_gap.runtime.replacing import put, replace_linear
 
 
 def dequantize_each_call(model: Any, compressed: Path) -> int:
     """Let each compressed layer form its weight anew whenever it is called; return how many do.
 
-    What the original experiment did: Q + L R, then an ordinary product.
+    What the original experiment did (`original_layer`): Q + L R of codes held as int8, then an
+    ordinary product.
     """
     with PackedShard(compressed) as shard:
         for module in shard.modules:
             layer = replace_linear(model, module, shard, shard.parts(module))
-            layer.forward = partial(_formed, layer)  # type: ignore[method-assign]
+            put(model, module, OriginalLinear(layer, model.dtype))
         return len(shard.modules)
-
-
-def _formed(layer: CalderaLinear, inputs: torch.Tensor) -> torch.Tensor:
-    return torch.nn.functional.linear(inputs, layer.dense(inputs.dtype).weight, layer.bias)
 
 
 def one_at_a_time(

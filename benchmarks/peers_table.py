@@ -55,11 +55,29 @@ def lines(line: table.Line) -> Iterator[str]:
     )
     for kind, each in line["compression"]["matrices"].items():
         count = sum(counts.get(kind, 0) for counts in line["facts"]["matrices"].values())
-        yield (
-            f"| the paper's algorithm, one thread | `{each['module']}`, {kind}, x {count} "
-            f"| {each['ours_s']:.2f} s | {each['paper_s']:.2f} s "
-            f"| {each['paper_s'] / each['ours_s']:.1f} |"
-        )
+        for whose in table.measured_ways(line)[1:]:
+            yield (
+                f"| {table.WHOSE[whose]}, one thread | `{each['module']}`, {kind}, x {count} "
+                f"| {each['ours_s']:.2f} s | {each[f'{whose}_s']:.2f} s "
+                f"| {each[f'{whose}_s'] / each['ours_s']:.1f} |"
+            )
     yield ""
     tried = "; ".join(f"{name}: {rate:.0f}" for name, rate in rounds["tried"].items())
     yield f"Settings of batched `generate` that were tried on short responses, tokens/s: {tried}."
+    yield ""
+    yield from _compression(line)
+
+
+def _compression(line: table.Line) -> Iterator[str]:
+    """What the ways of compressing are worth: their bits and errors."""
+    quality = table.compression_quality(line)
+    if not quality:
+        yield "Bits and errors of the ways to compress were not measured in this run."
+        return
+    yield "The ways to compress, over all matrices, of which one of each shape was measured:"
+    yield ""
+    yield "| way | bits a parameter | error on held-out tokens | s, shared among the cores |"
+    yield "|---|---|---|---|"
+    for whose, (bits, error) in quality.items():
+        spent_s = table.matrices_s(line, whose)
+        yield f"| {table.WHOSE[whose]} | {bits:.2f} | {error:.4f} | {spent_s:.0f} |"

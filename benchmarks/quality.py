@@ -5,20 +5,21 @@
 
 Every matrix is compressed in every way by one thread. What was measured is written line by line to
 quality.jsonl in `--folder`, and a run goes on where an earlier one stopped: a line counts as long
-as settings, code, base weight and calibration are the same. The table (printed, quality.csv, and
-`--page` in Markdown) holds, over the matrices that all ways have finished,
+as settings, code, base weight, calibration (tokens and Hessians), CPU and versions are the same.
+The table (printed, quality.csv, and `--page` in Markdown) holds, over the matrices that all ways
+have finished,
 
 - the mean of ||(W - W^) X|| / ||W X|| on held-out tokens, and its ratio to the paper's algorithm;
 - bits a parameter, counting everything stored for the matrices;
 - processor seconds a matrix, so that a loaded machine does not matter, and the peak memory of a
   process that does nothing but compress;
-- the perplexity of the whole model on the held-out tokens, once all its matrices are there.
+- the perplexity of the whole model on the held-out tokens, once all its matrices are there; the
+  loss of each sequence is kept, so that two models are compared sequence by sequence.
 
 Blocks are taken in an order that spreads over the model, so that a table of some is a fair sample.
 """
 
 import argparse
-import math
 import multiprocessing
 import resource
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks import origin, quality_perplexity, quality_subject
 from benchmarks.quality_lines import BASE, Lines, Module, Subject
 from benchmarks.quality_page import write_page
 from benchmarks.quality_table import (
@@ -40,12 +42,11 @@ from benchmarks.quality_table import (
     table,
     whole_key,
 )
-from benchmarks.quality_ways import PAPER, WAYS, compress
+from benchmarks.quality_ways import PAPER, WAYS, assess, by_way
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from goodhart_gap.compression.hessians import HessianFile
-from goodhart_gap.runtime.load import load_model
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,17 @@ def left(
 def compress_blocks(place: Place, way: str, bits: int, blocks: tuple[int, ...]) -> None:
     """Compress what is not there yet; runs in a process of its own."""
     torch.set_num_threads(1)
-    subject, lines = Subject(place.base, place.calibration), place.lines()
+    subject, lines, made = Subject(place.base, place.calibration), place.lines(), origin.made()
     for module in left(place, subject, lines, way, bits, blocks):
         key = subject.key(way, bits, module.sha256)
         weight, train, held_out = _read(place, module)
-        found = compress(way, bits, weight, train, held_out)
+        found = assess(by_way(way, bits), weight, train, held_out)
         place.dense(key).parent.mkdir(parents=True, exist_ok=True)
         save_file({"weight": found.dense.bfloat16()}, place.dense(key))
         lines.add(
             {
                 "key": key,
+                "made": made,
                 "way": way,
                 "bits": bits,
                 "module": module.name,
@@ -116,33 +118,14 @@ def measure_perplexity(
     place: Place, way: str, bits: int, key: str, parts: Mapping[str, str]
 ) -> None:
     """Perplexity of the model with the reconstructions `parts` {module: key} in place."""
-    torch.set_num_threads(1)
     lines = place.lines()
-    if lines.get(key):
+    if "losses" in (lines.get(key) or {}):
         return
-    shards = sorted(place.base.glob("*.safetensors"))
-    config, fingerprint = place.base / "config.json", place.base / "fingerprint.json"
-    model = load_model(config, fingerprint, shards, dtype="float32")
-    parameters = dict(model.named_parameters())
-    for module, part in parts.items():
-        with torch.no_grad():
-            parameters[f"{module}.weight"].copy_(load_file(place.dense(part))["weight"])
     tokens = load_file(place.calibration / "tokens.safetensors")["held_out"].long()
-    lines.add({"key": key, "way": way, "bits": bits, "perplexity": perplexity(model, tokens)})
-
-
-def perplexity(model: torch.nn.Module, tokens: torch.Tensor) -> float:
-    """exp of the mean negative log-likelihood of a token of `tokens` [sequences, length]."""
-    total, count = 0.0, 0
-    with torch.inference_mode():
-        for batch in tokens.split(4):
-            logits = model(batch).logits[:, :-1].float()
-            loss = torch.nn.functional.cross_entropy(
-                logits.flatten(0, 1), batch[:, 1:].flatten(), reduction="sum"
-            )
-            total += float(loss)
-            count += batch[:, 1:].numel()
-    return math.exp(total / count)
+    dense = {module: place.dense(part) for module, part in parts.items()}
+    losses = quality_perplexity.measure(place.base, dense, tokens)
+    found = {"perplexity": quality_perplexity.perplexity(losses), "losses": losses}
+    lines.add({"key": key, "way": way, "bits": bits, "made": origin.made(), **found})
 
 
 def spread(blocks: int) -> list[int]:
@@ -189,7 +172,7 @@ def main() -> None:
         found = measured(subject, place.lines(), *grid)
         if len(finished(found)) == len(subject.modules):
             wholes: dict[tuple[str, int], tuple[str, dict[str, str]]] = {
-                (BASE, 16): (subject.key(BASE, 16, ""), {})
+                (BASE, 16): (whole_key(subject, BASE, 16, {}), {})
             }
             models = dict(found)
             if PAPER in args.ways and set(BUDGET_WAYS) <= set(args.ways):
@@ -203,7 +186,7 @@ def main() -> None:
     rows = table(subject, place.lines(), *grid)
     show(rows, args.folder / "quality.csv")
     if args.page is not None:
-        write_page(rows, args.page)
+        write_page(rows, args.page, quality_subject.lines(subject))
 
 
 if __name__ == "__main__":

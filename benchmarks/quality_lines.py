@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import origin
 from benchmarks.quality_ways import PAPER, WAYS
 
 from goodhart_gap.files import read_json
 from goodhart_gap.models.fingerprints import linear_shapes
 from goodhart_gap.models.shards import block_of
 from goodhart_gap.provenance.code_digest import code_digest
-from goodhart_gap.provenance.hashing import sha256_file
+from goodhart_gap.provenance.hashing import sha256_file, sha256_source
 
 BASE = "base"
 """The row of the model as it is."""
@@ -42,14 +43,17 @@ class Subject:
         )
         self.blocks = 1 + max(module.block for module in self.modules)
         self.tokens = calibration / "tokens.safetensors"
-        self._digest = sha256_file(self.tokens)
+        hessians = sorted((calibration / "hessians").glob("*.safetensors"))
+        self._calibration = [sha256_file(self.tokens), *map(sha256_source, hessians)]
+        self._environment = environment()
 
     def key(self, way: str, bits: int, what: str) -> str:
         """What a line stands for: equal keys, equal numbers.
 
         `what` is the sha256 of a weight, or names all that makes up a whole model.
         """
-        parts = [way, bits, WAYS.get(way), _code_of(way), self._digest, what]
+        made_of = [way, bits, WAYS.get(way), _code_of(way), what]
+        parts = [*made_of, self._calibration, self._environment]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -78,6 +82,14 @@ class Lines:
             handle.write(json.dumps(line) + "\n")
 
 
+def environment() -> dict[str, Any]:
+    """What of the machine and the libraries the numbers depend on."""
+    here = origin.place()
+    return {name: here[name] for name in ("cpu", "instructions", "format")} | origin.versions(
+        "torch", "transformers", "numba"
+    )
+
+
 def _modules(shard: Path) -> list[Module]:
     record = read_json(shard.with_name(f"{shard.stem}.fingerprint.json"))
     found = []
@@ -89,7 +101,12 @@ def _modules(shard: Path) -> list[Module]:
 
 
 def _code_of(way: str) -> str:
-    """Digest of the code that makes the numbers of a way; of the model alone, none."""
+    """Digest of the code that makes the numbers of a way; of a model alone, none."""
     if way not in WAYS:
         return ""
-    return code_digest("paper_caldera" if way == PAPER else "quality_ways", Path(__file__).parent)
+    return digest_of("paper_caldera" if way == PAPER else "quality_ways")
+
+
+def digest_of(name: str) -> str:
+    """Digest of a module of the benchmarks and all of our library that it reaches."""
+    return code_digest(name, Path(__file__).parent)

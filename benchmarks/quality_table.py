@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.quality_lines import BASE, Line, Lines, Subject
+from benchmarks.quality_lines import BASE, Line, Lines, Subject, digest_of
 from benchmarks.quality_ways import PAPER
 
 from goodhart_gap.compression.budget import Option, choose
@@ -15,6 +15,9 @@ BUDGET = "ours-budget"
 
 BUDGET_WAYS = ("ours", "ours-rank0")
 """What it may choose from, at all bits."""
+
+UNSHOWN = ("losses", "made")
+"""The loss of each held-out sequence; when and by which commit each line of a row was made."""
 
 Measured = dict[tuple[str, int], dict[str, Line]]
 """{(way, bits): {module: line}}."""
@@ -42,7 +45,10 @@ def finished(found: Measured) -> list[str]:
 
 
 def allocate(found: Measured, modules: Sequence[str], bits: int) -> dict[str, Line]:
-    """{module: its line} of the least summed error on calibration tokens in the paper's bytes."""
+    """{module: its line} of the least summed error on calibration tokens in the paper's bytes.
+
+    Seconds and memory are those of all options, which must be there before one is chosen.
+    """
     budget = sum(found[PAPER, bits][module]["bytes"] for module in modules)
     lines = {
         module: {
@@ -57,18 +63,30 @@ def allocate(found: Measured, modules: Sequence[str], bits: int) -> dict[str, Li
         for module, each in lines.items()
     }
     chosen = choose(options, budget)
-    return {module: lines[module][chosen[module]] for module in modules}
+    return {module: _chosen(lines[module], chosen[module]) for module in modules}
+
+
+def _chosen(options: dict[str, Line], name: str) -> Line:
+    """The line of an option, with what all of them took."""
+    return options[name] | {
+        "cpu_s": sum(line["cpu_s"] for line in options.values()),
+        "peak_memory_mb": max(line["peak_memory_mb"] for line in options.values()),
+    }
 
 
 def whole_key(subject: Subject, way: str, bits: int, found: dict[str, Line]) -> str:
-    """Key of a whole model's perplexity, made of the lines `found` of all its modules."""
-    return subject.key(way, bits, " ".join(found[name]["key"] for name in sorted(found)))
+    """Key of a whole model's perplexity, made of the lines `found` of all its modules.
+
+    None of them for the base.
+    """
+    parts = [digest_of("quality_perplexity"), *(found[name]["key"] for name in sorted(found))]
+    return subject.key(way, bits, " ".join(parts))
 
 
 def table(
     subject: Subject, lines: Lines, ways: Sequence[str], bits: Sequence[int], blocks: Sequence[int]
 ) -> list[Line]:
-    """The rows."""
+    """The rows; `UNSHOWN` of them is for the page alone."""
     found = measured(subject, lines, ways, bits, blocks)
     modules = finished(found)
     if not modules:
@@ -93,19 +111,23 @@ def table(
                     "held_out_error": means[way],
                     "ratio_to_paper": means[way] / means[PAPER] if PAPER in means else math.nan,
                     "perplexity": whole["perplexity"] if whole else math.nan,
+                    "losses": whole.get("losses") if whole else None,
+                    "made": [line["made"] for line in (*part.values(), whole) if line],
                     "cpu_s_per_matrix": _mean(part, "cpu_s"),
                     "peak_memory_mb": max(line["peak_memory_mb"] for line in part.values()),
                 }
             )
-    base = lines.get(subject.key(BASE, 16, ""))
+    base = lines.get(whole_key(subject, BASE, 16, {}))
     if base:
-        blank = dict.fromkeys(rows[0], math.nan)
-        rows.append({**blank, "way": BASE, "bits": 16, "perplexity": base["perplexity"]})
+        known = {"way": BASE, "bits": 16, "perplexity": base["perplexity"], "made": [base["made"]]}
+        known["losses"] = base.get("losses")
+        rows.append(dict.fromkeys(rows[0], math.nan) | known)
     return rows
 
 
 def show(rows: list[Line], path: Path) -> None:
     """Print the table, and write it as CSV."""
+    rows = [{name: x for name, x in row.items() if name not in UNSHOWN} for row in rows]
     if not rows:
         print("nothing to compare yet: no matrix has been compressed in all ways", flush=True)
         return

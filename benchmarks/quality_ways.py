@@ -1,6 +1,7 @@
 """The ways of compressing a matrix that benchmarks/quality.py compares, and the measure of one."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,12 @@ TRELLIS = {"codebook": "trellis", "hadamard": True}
 PAPER = "paper"
 """The way that is benchmarks/paper_caldera.py."""
 
+ORIGINAL = "svd-residual"
+"""The way of the original experiment."""
+
 WAYS: dict[str, dict[str, Any]] = {
     "rtn": {"method": "rtn", **PLAIN},
-    "svd-residual": {"method": "svd-residual", "rank": 64, "factor_bits": 4, **PLAIN},
+    ORIGINAL: {"method": "svd-residual", "rank": 64, "factor_bits": 4, **PLAIN},
     "gptq": {"method": "gptq", "group_size": 128},
     PAPER: {
         "rank": paper_caldera.RANK,
@@ -33,7 +37,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "ours": {**TRELLIS, "rank": 31, "factor_bits": 2, "group_size": 4096},
     "ours-rank0": {**TRELLIS, "rank": 0},
 }
-"""Settings of each way. `svd-residual` is what the original experiment did."""
+"""Settings of each way."""
 
 DAMPING = 0.01
 
@@ -52,20 +56,48 @@ class Measured:
     """Processor seconds of this process for the compression alone, Hessian to reconstruction."""
 
 
-def compress(
-    way: str, bits: int, weight: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
+Work = Callable[[torch.Tensor, Metric], tuple[torch.Tensor, int]]
+"""From a weight and the metric of its inputs to its reconstruction and the bytes that takes."""
+
+
+def by_settings(settings: MatrixSettings) -> Work:
+    """Our own code by `settings`."""
+
+    def work(weight: torch.Tensor, metric: Metric) -> tuple[torch.Tensor, int]:
+        rows, columns = weight.shape
+        dense = compress_matrix(weight, metric, settings, settings.method).dense()
+        return dense, stored_bytes((rows, columns), settings)
+
+    return work
+
+
+def by_paper(bits: int, rank: int = paper_caldera.RANK) -> Work:
+    """The paper's algorithm."""
+
+    def work(weight: torch.Tensor, metric: Metric) -> tuple[torch.Tensor, int]:
+        found = paper_caldera.compress(weight, metric, bits, rank)
+        return found.dense, found.size_bytes
+
+    return work
+
+
+def by_way(way: str, bits: int) -> Work:
+    """A way of `WAYS` at `bits` bits an entry of Q."""
+    if way == PAPER:
+        return by_paper(bits)
+    return by_settings(MatrixSettings.model_validate({"bits": bits, **WAYS[way]}))
+
+
+def assess(
+    work: Work,
+    weight: torch.Tensor,
+    train: torch.Tensor,
+    held_out: torch.Tensor,
+    damping: float = DAMPING,
 ) -> Measured:
     """Compress `weight` [rows, columns] float32 under the Hessian `train`, and measure."""
     start_s = time.process_time()
-    metric = Metric(train, DAMPING)
-    if way == PAPER:
-        found = paper_caldera.compress(weight, metric, bits)
-        dense, size_bytes = found.dense, found.size_bytes
-    else:
-        settings = MatrixSettings.model_validate({"bits": bits, **WAYS[way]})
-        dense = compress_matrix(weight, metric, settings, way).dense()
-        rows, columns = weight.shape
-        size_bytes = stored_bytes((rows, columns), settings)
+    dense, size_bytes = work(weight, Metric(train, damping))
     spent_s = time.process_time() - start_s
     fidelity = measure(weight, dense, train, held_out)
     return Measured(dense, size_bytes, fidelity.weighted_error, fidelity.held_out_error, spent_s)

@@ -5,10 +5,16 @@ The original's way of a stage, extrapolated:
 - fetch, scoring, analysis: no other way was measured, so our own seconds are taken;
 - tokens and sampling: one response at a time; compressed layers are dequantized at every call;
 - Hessians: a pass of the whole model for every module;
-- compression: the paper's algorithm, matrix by matrix, shared out among the cores.
+- compression: rounding to nearest and an unweighted SVD of what that leaves, matrix by matrix,
+  shared out among the cores. It is quick, but takes more bits and leaves more error than ours
+  (`compression_quality`). The paper's algorithm, which the original did not run, is a peer apart.
+
+Lines of earlier versions lack some figures; what follows from those is None, or left out.
 """
 
-from collections.abc import Collection
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -103,8 +109,55 @@ def streamed_hessians(line: Line) -> float:
     return float(measured["blocks_s"] * blocks / measured["blocks"] / measured["share"])
 
 
+WHOSE = {
+    "ours": "ours",
+    "original": "the original's rounding and SVD",
+    "paper": "the paper's algorithm",
+}
+"""Whose way of compressing a matrix is measured, by what its figures start with."""
+
+
+def measured_ways(line: Line) -> list[str]:
+    """Which of `WHOSE` the run has measured; runs before 2026-11-30 have no `original`."""
+    found: dict[str, dict[str, Any]] = line["compression"]["matrices"]
+    return [whose for whose in WHOSE if all(f"{whose}_s" in each for each in found.values())]
+
+
+def compression_quality(line: Line) -> dict[str, tuple[float, float]]:
+    """{whose: (bits a parameter, mean held-out error)} over the matrices of all conditions.
+
+    Of one matrix of each shape, counted as often as there are matrices of that shape. Empty if the
+    run did not measure them.
+    """
+    found: dict[str, dict[str, Any]] = line["compression"]["matrices"]
+    counts: Counter[str] = Counter()
+    for each in line["facts"]["matrices"].values():
+        counts.update(each)
+    total, entries = counts.total(), {kind: math.prod(shape_of(kind)) for kind in counts}
+    parameters = sum(entries[kind] * count for kind, count in counts.items())
+    return {
+        whose: (
+            sum(found[kind][f"{whose}_bits"] * entries[kind] * counts[kind] for kind in counts)
+            / parameters,
+            sum(found[kind][f"{whose}_error"] * counts[kind] for kind in counts) / total,
+        )
+        for whose in WHOSE
+        if all(f"{whose}_bits" in each for each in found.values())
+    }
+
+
+def shape_of(kind: str) -> tuple[int, int]:
+    """Outputs and inputs of matrices called `kind` ("576x1536")."""
+    rows, columns = map(int, kind.split("x"))
+    return rows, columns
+
+
 def matrices_s(line: Line, whose: str) -> float:
-    """Seconds of compressing all matrices of all conditions, shared out among the cores."""
+    """Seconds of compressing all matrices of all conditions, shared out among the cores.
+
+    `whose`: one of `measured_ways`.
+    """
+    whose = f"{whose}_s"
     seconds = {kind: each[whose] for kind, each in line["compression"]["matrices"].items()}
     total = sum(weighted(seconds, counts) for counts in line["facts"]["matrices"].values())
     return total / line["machine"]["cores"]
@@ -114,12 +167,14 @@ def originals(line: Line) -> dict[str, float]:
     """Seconds of the stages that a peer was measured for, in the original's way."""
     sequences, length = line["facts"]["sequences"], line["facts"]["sequence_length"]
     base = Generation(**line["generation"]["one at a time"])
-    return {
+    found = {
         "tokens": base.seconds(sequences, sequences * length),
         "Hessians": original_hessians(line),
-        "compression": matrices_s(line, "paper_s"),
         "sampling": original_sampling(line),
     }
+    if "original" in measured_ways(line):
+        found["compression"] = matrices_s(line, "original")
+    return found
 
 
 def stage_bounds(line: Line) -> dict[str, tuple[float, str]]:
@@ -132,7 +187,7 @@ def stage_bounds(line: Line) -> dict[str, tuple[float, str]]:
     forward = flops.calibration_forward(sizes, sequences, length)
     hessians = flops.hessian_products(sizes, sequences * length)
     matrices = [
-        tuple(map(int, kind.split("x")))
+        shape_of(kind)
         for name in facts["compressed_here"]
         for kind, count in facts["matrices"][name].items()
         for _ in range(count)
@@ -223,7 +278,6 @@ def ratios(line: Line) -> dict[str, float]:
         "ours over batched generate": over_batched(line),
         "a pass for every module over streamed Hessians": original_hessians(line)
         / streamed_hessians(line),
-        "the paper's algorithm over ours": matrices_s(line, "paper_s") / matrices_s(line, "ours_s"),
         "dequantizing at every call over once": line["generation"]["dequantizing"]["token_s"]
         / line["generation"]["one at a time"]["token_s"],
     }
@@ -232,9 +286,52 @@ def ratios(line: Line) -> dict[str, float]:
         for row in stages(line)
         if row.ratio is not None
     }
+    for whose in measured_ways(line):
+        if whose != "ours":
+            ratio = matrices_s(line, whose) / matrices_s(line, "ours")
+            found[f"{WHOSE[whose]} over ours"] = ratio
     if line["slice"]:
         found["the graph over a plain loop"] = line["slice"]["graph_s"] / line["slice"]["loop_s"]
     return found
+
+
+COMPRESSION_RULES = (
+    "calibration_tokens",
+    "accumulate_hessians",
+    "accumulate_passing_hessians",
+    "allocate",
+    "compress_shard",
+    "assemble",
+)
+"""What it takes to compress a model, calibration included, for the first of its conditions."""
+
+
+def compression_chain(line: Line) -> tuple[int, float] | None:
+    """Jobs and their processes' seconds, one after another, of compressing one condition.
+
+    Start-up counts; other jobs ran beside them. None if the run did not keep the seconds of rules,
+    or compressed several conditions anew.
+    """
+    rules = line["run"].get("rules")  # runs before 2026-11-30 have none
+    if rules is None or len(line["facts"]["compressed_here"]) != 1:
+        return None
+    chain = [rules[rule] for rule in COMPRESSION_RULES if rule in rules]
+    return sum(each["jobs"] for each in chain), sum(each["process_s"] for each in chain)
+
+
+def comparable(line: Line, earlier: Sequence[Line]) -> Line | None:
+    """The latest of the `earlier` runs that should have the ratios of `line`, if there is one.
+
+    The same commit without other changes, the same machine (however loaded), number format and
+    versions, and made in the same way.
+    """
+
+    def what(each: Line) -> dict[str, Any]:
+        found = {name: each[name] for name in ("commit", "quick", "finished", "versions")}
+        return found | {name: x for name, x in each["machine"].items() if name != "load"}
+
+    alike = (each for each in reversed(earlier) if what(each) == what(line) and not each["dirty"])
+    return None if line["dirty"] else next(alike, None)
 
 
 def _size(count: float) -> str:

@@ -15,14 +15,10 @@ instead of making one, and is read only. The page says when either was used.
 import argparse
 import json
 import os
-import platform
-import subprocess
 import tempfile
 import time
 from collections import Counter
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -32,6 +28,7 @@ from benchmarks import (
     bounds,
     default_run,
     flops,
+    origin,
     peer_calibration,
     peer_compression,
     peer_generation,
@@ -46,9 +43,8 @@ from transformers import AutoTokenizer
 from goodhart_gap.compression.allocation import read_allocation
 from goodhart_gap.evaluation.chat import encode
 from goodhart_gap.evaluation.sampling_settings import SamplingSettings
-from goodhart_gap.provenance.machine import machine
 
-ROOT = Path(__file__).parents[1]
+ROOT = origin.ROOT
 RESULTS = ROOT / "benchmarks/results"
 BATCHES = (25, 50, 100)
 """Batch sizes that `generate` and llama.cpp are tried with."""
@@ -208,29 +204,11 @@ def compression(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
 
 def about(args: argparse.Namespace) -> dict[str, Any]:
     """What was measured, when and where."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    here = machine()
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": git("rev-parse", "--short", "HEAD"),
-        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+    return origin.made() | {
         "quick": args.quick,
         "finished": args.finished is not None,
-        "machine": {
-            "cpu": here.cpu,
-            "instructions": here.instructions,
-            "format": bounds.forward_format(),
-            "cores": args.cores,
-            "memory_bytes": here.memory_bytes,
-            "system": platform.system(),
-            "load": os.getloadavg()[0],
-        },
-        "versions": {name: version(name) for name in ("torch", "transformers", "snakemake")},
+        "machine": origin.place(args.cores),
+        "versions": origin.versions("torch", "transformers", "snakemake"),
     }
 
 

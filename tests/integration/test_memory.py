@@ -19,7 +19,8 @@ from tests.unit.models.fetching import fetch_base, file_settings
 pytestmark = pytest.mark.workflow
 
 WIDTH = 384
-SETTINGS = {"method": "gptq", "bits": 4}
+SETTINGS = {"method": "caldera", "bits": 4, "group_size": 64, "rank": 16, "factor_bits": 4}
+"""Those of the default condition."""
 
 
 LAUNCHER = """

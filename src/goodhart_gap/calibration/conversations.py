@@ -5,6 +5,9 @@ instruct model writes a user's request, ends the turn, and answers it; sampling 
 of turns. At temperature 1 this is text from the model's own distribution, in its own format, and
 needs no data set. It needs the whole model in memory, so for a model that does not fit give
 `file:` or `hf:` text.
+
+All sequences, held-out ones included, begin with the same ids of the template. What a layer is fed
+there is the same in each, so that part of the held-out tokens is nothing new to a compression.
 """
 
 import hashlib

@@ -16,7 +16,8 @@ class Fidelity:
     """sqrt(tr(E H E^T) / tr(W H W^T)), H of the calibration tokens: the relative output error."""
 
     held_out_error: float
-    """The same with H of tokens that the compression never saw."""
+    """The same with H of the held-out sequences, which the compression did not use. Where the model
+    writes its own calibration text, they begin like those it used (`calibration.conversations`)."""
 
     correlation: float
     """Pearson correlation of the entries of W and W^."""

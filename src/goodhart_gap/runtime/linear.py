@@ -223,7 +223,8 @@ class CalderaLinear(nn.Module):
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
         """Prepare anew when `.to(device)` moves the layer: layouts differ between devices.
 
-        Number formats stay under `.to(dtype)`: codes and scales mean nothing in another one.
+        Number formats stay under `.to(dtype)`, `.half()` and the like: what is stored means nothing
+        in another one, and not even a round trip keeps a float32 scale in bfloat16.
         """
         before = self.codes.device
         after = fn(torch.empty(0, dtype=torch.bfloat16, device=before)).device
@@ -231,5 +232,10 @@ class CalderaLinear(nn.Module):
         prepared = self.way != "unprepared"
         if moves and prepared:
             self.restore()
-        super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)
+        super()._apply(lambda tensor: _moved(tensor, fn(tensor)), recurse)
         return self.prepare(self._dtype) if moves and prepared else self
+
+
+def _moved(tensor: torch.Tensor, changed: torch.Tensor) -> torch.Tensor:
+    """Return `changed` if it has the number format of `tensor`, else `tensor` on its device."""
+    return changed if changed.dtype == tensor.dtype else tensor.to(changed.device)

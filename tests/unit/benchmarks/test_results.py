@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from benchmarks import results_page, results_table
 
-from tests.unit.benchmarks.lines import line
+from tests.unit.benchmarks.lines import line, old_line
 
 
 def test_the_original_way_is_extrapolated_by_counts() -> None:
@@ -15,7 +15,10 @@ def test_the_original_way_is_extrapolated_by_counts() -> None:
     found = results_table.originals(made)
     assert found["tokens"] == pytest.approx(4 * 0.1 + 400 * 0.05)
     assert found["Hessians"] == pytest.approx((12 * 2.0 + 2 * 3.0) / 0.5)
-    assert found["compression"] == pytest.approx((10 * 2.0 + 2 * 8.0 + 6 * 2.0) / 2)
+    # Rounding and an SVD, not the paper's algorithm.
+    assert found["compression"] == pytest.approx((10 * 0.1 + 2 * 0.4 + 6 * 0.1) / 2)
+    paper_s = results_table.matrices_s(made, "paper")
+    assert paper_s == pytest.approx((10 * 2.0 + 2 * 8.0 + 6 * 2.0) / 2)
     # Half of the modules are compressed in the third condition: half of the slowdown.
     assert found["sampling"] == pytest.approx((1 + 50) + (5 + 250) + (3 + 150))
 
@@ -27,7 +30,43 @@ def test_the_whole_takes_our_seconds_where_no_peer_was_measured() -> None:
     spared = results_table.original_whole(made, dequantizing=False)
     assert results_table.original_whole(made) - spared == pytest.approx(459 - 153)
     kept = results_table.original_whole(made, ours=["compression"])
-    assert results_table.original_whole(made) - kept == pytest.approx(24.0 - 20.0)
+    assert results_table.original_whole(made) - kept == pytest.approx(1.2 - 20.0)
+
+
+def test_the_original_compressed_to_other_bits_and_errors(tmp_path: Path) -> None:
+    bits, error = results_table.compression_quality(line())["original"]
+    assert bits == pytest.approx(5.0)
+    assert error == pytest.approx((16 * 0.02 + 2 * 0.08) / 18)
+    text = page(tmp_path, line())
+    assert "| the original's rounding and SVD | 5.00 | 0.0267 | 1 |" in text
+    assert "5.00 bits a parameter with an error of 0.0267" in text
+    assert "| the paper's algorithm | 4.20 | 0.0200 | 24 |" in text
+
+
+def test_what_an_old_line_lacks_is_not_made_up(tmp_path: Path) -> None:
+    made = old_line()
+    assert "compression" not in results_table.originals(made)
+    text = page(tmp_path, made)
+    assert "| compression | 1 | 20.0 | 20.0 |  |  |" in text
+    assert "was measured (fetch, compression, scoring, analysis)" in text
+    assert "the ways to compress were not measured in this run" in text
+    assert (
+        "in under 180 s on 2 cores | not measured; scripts of tokens, Hessians, compression took "
+        "40 s in all conditions, without start-up | open |"
+    ) in text
+
+
+def test_compressing_one_condition_is_a_chain_of_jobs(tmp_path: Path) -> None:
+    # 30 s each of calibration_tokens, compress_shard and assemble; `aggregate` is no part of it.
+    assert results_table.compression_chain(line()) == (3, 90.0)
+    text = page(tmp_path, line())
+    assert "| 90 s of 3 jobs one after another, beside other jobs, on 2 cores" in text
+    several = line()
+    several["facts"] = several["facts"] | {"compressed_here": ["half", "packed"]}
+    assert results_table.compression_chain(several) is None
+    wide = line()
+    wide["machine"] = wide["machine"] | {"cores": 64}
+    assert "beside other jobs, on 64 cores | open |" in page(tmp_path, wide)
 
 
 def test_bounds_are_the_slowest_of_what_must_be_done() -> None:
@@ -61,7 +100,7 @@ def test_targets_are_judged_by_what_was_found(tmp_path: Path) -> None:
     assert "best batched `generate` | 3.00 times | met |" in text
     where = "([Where a sampling job's time goes](#where-a-sampling-jobs-time-goes))"
     assert f"| 31.2% in the run, 93.8% by one process alone {where} | **missed** |" in text
-    assert "| one run on file | open |" in text
+    assert "| one run of this commit and machine on file | open |" in text
     assert "| llama.cpp, one at a time | not installed: not measured |" in text
     slow = line()
     slow["run"] = slow["run"] | {"wall_s": 1000.0, "no_work_s": 150.0}
@@ -86,6 +125,28 @@ def test_two_runs_are_compared_by_their_ratios(tmp_path: Path) -> None:
     text = page(tmp_path, line(), again)
     assert "| 33.3% at most (the graph over a plain loop) | **missed** |" in text
     assert "| the graph over a plain loop | 3.00 | 4.00 |" in text
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"commit": "fff0000"},
+        {"quick": True},
+        {"finished": True},
+        {"dirty": True},
+        {"machine": line()["machine"] | {"cpu": "another"}},
+        {"machine": line()["machine"] | {"format": "float32"}},
+        {"versions": {"torch": "3"}},
+    ],
+)
+def test_only_runs_of_the_same_are_compared(other: dict[str, Any], tmp_path: Path) -> None:
+    last = line(machine=line()["machine"] | {"load": 3.0})
+    first, unlike = line(took_s=1.0), line(**other)
+    assert results_table.comparable(last, [unlike]) is None
+    assert results_table.comparable(last, [first, unlike]) is first
+    text = page(tmp_path, unlike, last)
+    assert "| one run of this commit and machine on file | open |" in text
+    assert text.count("| the graph over a plain loop | 3.00 |\n") == 1
 
 
 def test_a_run_that_proves_nothing_says_so(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """The quality benchmark goes on where it stopped, and counts only what is still true."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from benchmarks import quality, quality_ways
+from benchmarks import quality, quality_lines, quality_ways
 from benchmarks.quality_lines import BASE, Lines, Subject
+from benchmarks.quality_perplexity import perplexity, sequence_losses
 from benchmarks.quality_table import BUDGET, table
 
 from tests.unit.calibration.test_hessians import SHARDS, run, write_tokens
@@ -66,10 +68,26 @@ def test_other_settings_or_another_calibration_are_other_keys(
     assert len(keys) == 2 * len(WAYS)
     (tmp_path / "tokens.safetensors").write_bytes(b"other tokens")
     assert Subject(place.base, tmp_path).key("rtn", 2, "x") not in keys
+    (tmp_path / "tokens.safetensors").write_bytes(subject.tokens.read_bytes())
+    shutil.copytree(place.calibration / "hessians", tmp_path / "hessians")
+    assert Subject(place.base, tmp_path).key("rtn", 2, "x") in keys
+    # Hessians of the same tokens differ where the model was run in another number format.
+    (tmp_path / "hessians" / f"{SHARDS[0]}.safetensors").write_bytes(b"other Hessians")
+    assert Subject(place.base, tmp_path).key("rtn", 2, "x") not in keys
     changed = {**quality_ways.WAYS["rtn"], "group_size": 64}
     monkeypatch.setitem(quality_ways.WAYS, "rtn", changed)
     assert subject.key("rtn", 2, "x") not in keys
     assert subject.key("ours", 2, "x") in keys
+
+
+@pytest.mark.parametrize("what", ["cpu", "instructions", "format", "torch"])
+def test_another_machine_or_version_is_another_key(
+    what: str, place: quality.Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = quality_lines.environment()
+    before = Subject(place.base, place.calibration).key("ours", 2, "x")
+    monkeypatch.setattr(quality_lines, "environment", lambda: here | {what: "another"})
+    assert Subject(place.base, place.calibration).key("ours", 2, "x") != before
 
 
 def test_the_table_holds_what_the_lines_say(place: quality.Place) -> None:
@@ -87,6 +105,12 @@ def test_the_table_holds_what_the_lines_say(place: quality.Place) -> None:
             assert row["held_out_error"] == pytest.approx(sum(errors) / 14)
         if way == BUDGET:
             assert row["bits_per_parameter"] <= rows["paper", bits]["bits_per_parameter"]
+            # Whatever is chosen, all options were compressed before.
+            options = [rows[each, width] for each in ("ours", "ours-rank0") for width in (2, 4)]
+            assert row["cpu_s_per_matrix"] == pytest.approx(
+                sum(option["cpu_s_per_matrix"] for option in options)
+            )
+            assert row["peak_memory_mb"] == max(option["peak_memory_mb"] for option in options)
     assert table(subject, Lines(place.folder / "none"), WAYS, (2, 4), BLOCKS) == []
 
 
@@ -103,6 +127,12 @@ def test_perplexity(place: quality.Place) -> None:
         line = place.lines().get(f"{way} {bits}")
         assert line is not None
         found[way, bits] = line["perplexity"]
+        assert line["perplexity"] == pytest.approx(perplexity(line["losses"]))
+        # A line of an earlier version, without losses, is measured again.
+        old = {name: value for name, value in line.items() if name != "losses"}
+        place.lines().add(old)
+        quality.measure_perplexity(place, way, bits, f"{way} {bits}", parts)
+        assert place.lines().get(f"{way} {bits}")["losses"] == line["losses"]  # type: ignore[index]
     assert found[BASE, 16] != found["rtn", 4] != found["rtn", 2]
     assert abs(found["rtn", 4] / found[BASE, 16] - 1) < abs(found["rtn", 2] / found[BASE, 16] - 1)
 
@@ -112,7 +142,9 @@ def test_perplexity_of_a_model_that_knows_nothing() -> None:
         def forward(self, ids: torch.Tensor) -> object:
             return type("Output", (), {"logits": torch.zeros(*ids.shape, 50)})()
 
-    assert quality.perplexity(Flat(), torch.arange(30).view(3, 10)) == pytest.approx(50)
+    losses = sequence_losses(Flat(), torch.arange(30).view(3, 10))
+    assert len(losses) == 3
+    assert perplexity(losses) == pytest.approx(50)
 
 
 def test_blocks_are_spread() -> None:

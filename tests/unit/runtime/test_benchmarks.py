@@ -44,9 +44,10 @@ def test_verdicts_name_the_worst_shape() -> None:
 
 def test_a_block_is_compressed_and_projected() -> None:
     found = gpu_block.main(["--toy", "--device", "cpu", "--tokens", "256"])
+    assert "projection" in found["what"]
     whats = [row["what"] for row in found["rows"]]
     assert len(whats) == 4 + 7
     assert all(row["relative_error"] < 0.2 for row in found["rows"] if "relative_error" in row)
     chained = found["of_which_hessians"] + found["of_which_forward_estimated"]
     weights = found["block_seconds"] - chained
-    assert abs(found["hours"] * 3600 / 80 - (chained + weights / 2)) < 1e-9
+    assert abs(found["projected_hours"] * 3600 / 80 - (chained + weights / 2)) < 1e-9

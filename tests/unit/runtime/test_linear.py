@@ -166,6 +166,39 @@ def test_dtypes_of_codes_survive_a_cast() -> None:
     assert {name: part.dtype for name, part in packed.parts().items()} == kinds
 
 
+@pytest.mark.parametrize("layout", ["trellis", "lattice", "four bits", "three bits", "thin"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("prepared", [False, True])
+def test_no_number_changes_under_a_cast(layout: str, dtype: torch.dtype, prepared: bool) -> None:
+    packed = layer(**LAYOUTS[layout])
+    if (scale := packed.parts().get("scale")) is not None:
+        # float32: bfloat16 would round it.
+        assert scale != scale.bfloat16()
+    else:
+        # float16 would round it, since it is so small.
+        packed.scales.mul_(1e-5)
+        assert not torch.equal(packed.scales, packed.scales.half().bfloat16())
+    if prepared:
+        packed.prepare(torch.bfloat16)
+    before = {name: part.clone() for name, part in packed.parts().items()}
+    nn.Sequential(packed).to(dtype)
+    after = packed.parts()
+    assert after.keys() == before.keys()
+    for name, part in before.items():
+        assert after[name].dtype == part.dtype, name
+        assert torch.equal(after[name], part), name
+
+
+def test_a_cast_and_a_move_are_a_move() -> None:
+    packed = layer(**LAYOUTS["trellis"])
+    kinds = {name: part.dtype for name, part in packed.parts().items()}
+    packed.to("meta", torch.bfloat16)
+    assert all(part.is_meta for part in packed.parts().values())
+    packed.half().to_empty(device="cpu")
+    assert {name: part.dtype for name, part in packed.parts().items()} == kinds
+    assert packed.codes.device.type == "cpu"
+
+
 def test_a_layer_that_is_not_prepared_is_refused() -> None:
     with pytest.raises(GoodhartError, match="before prepare"):
         layer(group_size=32)(inputs())
