@@ -70,7 +70,8 @@ def check_before_start(jobs):
     """Print what the run needs and what is there; end it where something is missing."""
     place = Place(
         results=Path(RESULTS),
-        cores=workflow.cores or 1,
+        # Asked for where jobs run elsewhere, it ends the run.
+        cores=1 if workflow.non_local_exec else workflow.cores,
         limits=workflow.global_resources,
         elsewhere=workflow.non_local_exec,
         with_conda=DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method,
