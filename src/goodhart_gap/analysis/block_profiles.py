@@ -73,7 +73,7 @@ def block_table(
                 ends = [alone.get(block, {}).get(f"{column}_{end}") for block in blocks]
                 table[f"{name}_{end}"] = ends
     for name in measures_of(table):
-        ranks = rankdata(-importance(table, name), method="average", nan_policy="omit")
+        ranks = rankdata(-_importance(table, name), method="average", nan_policy="omit")
         table[f"{name}_rank"] = ranks
     table["sequences"] = len({row["sequence"] for row in profile})
     table["above_p"] = _above_others(profile, blocks)
@@ -115,7 +115,7 @@ def agreement_table(table: pd.DataFrame, facts: ProfileFacts) -> pd.DataFrame:
     names = measures_of(table)
     for place, one in enumerate(names):
         for two in names[place + 1 :]:
-            a, b = importance(table, one), importance(table, two)
+            a, b = _importance(table, one), _importance(table, two)
             both = np.isfinite(a) & np.isfinite(b)
             a, b = a[both], b[both]
             draws = np.random.default_rng(facts.seed).integers(
@@ -229,8 +229,8 @@ def _alone(facts: ProfileFacts, sweep: Rows) -> dict[int, dict[str, Any]]:
     return found
 
 
-def importance(table: pd.DataFrame, name: str) -> Floats:
-    """Return a measure as a number that is larger for a block that matters more, NaN if missing."""
+def _importance(table: pd.DataFrame, name: str) -> Floats:
+    """A measure as a number that is larger for a block that matters more, NaN where missing."""
     values = table[name].to_numpy(np.float64)
     return -values if name == "execution" else values
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from goodhart_gap.analysis.clustered import Sums, estimate_difference, t_interval
+from goodhart_gap.analysis.clustered import estimate_difference, t_interval
 from goodhart_gap.analysis.sweep_settings import SweepFacts
 from goodhart_gap.analysis.sweeps import Rows, sequence_sums
 
@@ -140,7 +140,8 @@ def _next(facts: SweepFacts, ranked: list[str], divergences: Mapping[str, Rows])
 
 def _difference(name: str, one: Rows, two: Rows, confidence: float) -> dict[str, float]:
     """KL of one less that of another with its interval, in nats a token."""
-    sums: list[Sums] = [sequence_sums(rows, "kl") for rows in (one, two)]
-    estimate = estimate_difference(sums[0], sums[1], "no sequence")
+    estimate = estimate_difference(
+        sequence_sums(one, "kl"), sequence_sums(two, "kl"), "no sequence"
+    )
     low, high = t_interval(estimate, confidence)
     return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}

@@ -5,11 +5,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from goodhart_gap.analysis import formatting
-from goodhart_gap.analysis.block_profiles import LABELS, MEASURES, importance
+from goodhart_gap.analysis.block_profiles import LABELS, MEASURES
 from goodhart_gap.analysis.documents import Rows, one, where
 from goodhart_gap.analysis.estimands import ESTIMANDS
 from goodhart_gap.analysis.sweep_settings import ProfileFacts, SweepFacts
@@ -33,7 +30,7 @@ VARIES = {
 """How documents name what a family varies."""
 
 VERDICTS: dict[str | None, str] = {
-    None: "",
+    None: "-",
     OUTSIDE: "outside the noise floor",
     NOT_SHOWN: "not shown to be outside the noise floor",
     UNKNOWN: "not measured",
@@ -91,7 +88,7 @@ def verdict(row: Mapping[str, Any]) -> str:
     """What the flips of a row say about the noise floor; why, where they say nothing."""
     if row["noise_floor"] == UNKNOWN and row["excess_flips_note"]:
         return str(row["excess_flips_note"])
-    return VERDICTS[row["noise_floor"]] or "-"
+    return VERDICTS[row["noise_floor"]]
 
 
 def _with_interval(row: Mapping[str, Any], name: str, show: Callable[[float], str]) -> str:
@@ -211,12 +208,11 @@ def sensitivity_context(
 
 def _first(blocks: Rows, name: str) -> list[int]:
     """The blocks that a measure puts first, all that tie; none where it does not vary."""
-    table = pd.DataFrame(blocks)
-    values = importance(table, name)
-    known = values[np.isfinite(values)]
-    if not len(known) or known.min() == known.max():
+    ranks = {row["block"]: row[f"{name}_rank"] for row in blocks}
+    known = {rank for rank in ranks.values() if rank is not None}
+    if len(known) < 2:
         return []
-    return [int(block) for block in table["block"][values == known.max()]]
+    return [block for block, rank in ranks.items() if rank == min(known)]
 
 
 def _published(tables: dict[str, Rows], facts: SweepFacts) -> dict[str, Any]:
