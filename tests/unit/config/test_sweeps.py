@@ -66,7 +66,7 @@ def test_an_ablation_rests_on_one_compressed_condition(config: Config) -> None:
     names = config.experiments["layer-ablation"].conditions
     assert len(names) == 18
     assert compressed_by(config, names) == ["uniform-3bit"]
-    assert compressed_by(config, ("rtn-3.5bit", "only-2bit-4", "baseline")) == [
+    assert compressed_by(config, ("rtn-3.5bit", "only-2bit-6", "baseline")) == [
         "rtn-3bit",
         "rtn-4bit",
         "uniform-2bit",
