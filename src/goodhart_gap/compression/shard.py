@@ -34,6 +34,10 @@ PROGRESS_S = 10.0
 WIDE_COLUMNS = 6144
 """Matrices wider than this are compressed one at a time, by all threads together."""
 
+LITTLE_WORK = 2e8
+"""Multiplications up to which processes take longer to start (seconds, to load torch) than to do
+the work: a matrix or two of the smallest real models, all of a model that tests use."""
+
 
 def compress_shard(
     base: Path,
@@ -102,7 +106,7 @@ class _Job:
                 module = name.removesuffix(".weight")
                 if name != module and self.allocation.get(module) is not None:
                     groups.setdefault(calibration.owner(module), []).append(module)
-        return sorted(groups.values(), key=self._cost, reverse=True)
+        return sorted(groups.values(), key=self.cost, reverse=True)
 
     def widest(self) -> int:
         """Columns of the widest module."""
@@ -138,7 +142,7 @@ class _Job:
         )
         return _Result(module, save(stored_tensors(approximation)), record)
 
-    def _cost(self, modules: list[str]) -> int:
+    def cost(self, modules: list[str]) -> int:
         """Multiplications, up to a factor: one factorization, then error feedback a matrix."""
         shapes = [self.fingerprint["tensors"][f"{module}.weight"]["shape"] for module in modules]
         columns = int(shapes[0][1])
@@ -176,8 +180,9 @@ def _each(job: _Job, groups: list[list[str]], workers: int) -> Iterator[list[_Re
     Error feedback is a chain of small operations that threads cannot share, so matrices are shared
     out among processes instead; very wide ones one by one, with all threads in each product.
     """
-    if workers == 1 or job.widest() > WIDE_COLUMNS:
-        torch.set_num_threads(workers)
+    little = sum(map(job.cost, groups)) <= LITTLE_WORK
+    if workers == 1 or little or job.widest() > WIDE_COLUMNS:
+        torch.set_num_threads(1 if little else workers)
         yield from map(job.compress, groups)
         return
     context = multiprocessing.get_context("spawn")

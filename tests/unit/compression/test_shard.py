@@ -12,7 +12,7 @@ from goodhart_gap.compression.allocation import allocate, module_shapes, read_al
 from goodhart_gap.compression.assemble import assemble, check_floor, write_config, write_fidelity
 from goodhart_gap.compression.format import ShardReader, read_shard
 from goodhart_gap.compression.settings import ConditionSettings
-from goodhart_gap.compression.shard import compress_shard
+from goodhart_gap.compression.shard import LITTLE_WORK, compress_shard
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json, write_json
 from goodhart_gap.models.fingerprints import fingerprint_model, fingerprint_shard
@@ -127,7 +127,12 @@ def test_fidelity_is_that_of_the_stored_weight(house: House) -> None:
     assert stored.settings.group_size == 24
 
 
-def test_workers_do_not_change_the_result(house: House) -> None:
+@pytest.mark.parametrize("little", [0, LITTLE_WORK])
+def test_workers_do_not_change_the_result(
+    house: House, little: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor whether there is work enough for processes of their own."""
+    monkeypatch.setattr("goodhart_gap.compression.shard.LITTLE_WORK", little)
     alone = load_file(house.compress(compress=SETTINGS["scalar"]))
     shared = load_file(house.compress(workers=2, compress=SETTINGS["scalar"]))
     assert alone.keys() == shared.keys()
