@@ -29,20 +29,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks import origin, quality_perplexity, quality_subject
+from benchmarks import origin, quality_foresight, quality_perplexity, quality_subject
 from benchmarks.quality_lines import BASE, Lines, Module, Subject
 from benchmarks.quality_page import write_page
 from benchmarks.quality_table import (
-    BUDGET,
-    BUDGET_WAYS,
-    allocate,
     finished,
+    foreseen,
     measured,
+    mixed,
     show,
     table,
     whole_key,
 )
-from benchmarks.quality_ways import PAPER, WAYS, assess, by_way
+from benchmarks.quality_ways import BUDGET_WAYS, WAYS, assess, by_way
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -114,6 +113,11 @@ def _read(place: Place, module: Module) -> tuple[torch.Tensor, torch.Tensor, tor
         return weight, hessians.read(owner, "train"), hessians.read(owner, "held_out")
 
 
+def foresee(place: Place, bits: Sequence[int]) -> None:
+    """Foresee what is not there yet; runs in a process of its own."""
+    quality_foresight.foresee(Subject(place.base, place.calibration), place.lines(), bits)
+
+
 def measure_perplexity(
     place: Place, way: str, bits: int, key: str, parts: Mapping[str, str]
 ) -> None:
@@ -162,6 +166,8 @@ def main() -> None:
     blocks = args.blocks or spread(subject.blocks)
     grid = (args.ways, args.bits, blocks)
     if not args.report_only:
+        if set(BUDGET_WAYS) <= set(args.ways):
+            alone(foresee, place, args.bits)
         for start in range(0, len(blocks), args.blocks_at_once):
             some = tuple(blocks[start : start + args.blocks_at_once])
             for bits in args.bits:
@@ -174,10 +180,8 @@ def main() -> None:
             wholes: dict[tuple[str, int], tuple[str, dict[str, str]]] = {
                 (BASE, 16): (whole_key(subject, BASE, 16, {}), {})
             }
-            models = dict(found)
-            if PAPER in args.ways and set(BUDGET_WAYS) <= set(args.ways):
-                names = finished(found)
-                models |= {(BUDGET, bits): allocate(found, names, bits) for bits in args.bits}
+            foresight = foreseen(subject, place.lines(), args.bits)
+            models = found | mixed(found, foresight, finished(found), args.bits)
             for (way, bits), lines in models.items():
                 parts = {name: line["key"] for name, line in lines.items()}
                 wholes[way, bits] = whole_key(subject, way, bits, lines), parts

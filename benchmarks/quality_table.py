@@ -2,19 +2,17 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.quality_foresight import FORESEEN, key_of, option
 from benchmarks.quality_lines import BASE, Line, Lines, Subject, digest_of
-from benchmarks.quality_ways import PAPER
+from benchmarks.quality_ways import BUDGET_WAYS, PAPER
 
 from goodhart_gap.compression.budget import Option, choose
 
 BUDGET = "ours-budget"
 """Ours with bits and rank chosen per matrix, by `budget.choose`, in the bytes the paper's takes."""
-
-BUDGET_WAYS = ("ours", "ours-rank0")
-"""What it may choose from, at all bits."""
 
 UNSHOWN = ("losses", "made")
 """The loss of each held-out sequence; when and by which commit each line of a row was made."""
@@ -44,34 +42,81 @@ def finished(found: Measured) -> list[str]:
     return sorted(set.intersection(*(set(each) for each in found.values())))
 
 
+def foreseen(subject: Subject, lines: Lines, bits: Sequence[int]) -> dict[str, Line]:
+    """{module: the line of its foreseen errors}, of all that are there."""
+    keys = {module.name: key_of(subject, module, bits) for module in subject.modules}
+    return {name: line for name, key in keys.items() if (line := lines.get(key)) is not None}
+
+
+def mixed(
+    found: Measured, foresight: Mapping[str, Line], modules: Sequence[str], bits: Sequence[int]
+) -> Measured:
+    """The lines of the ways that choose for each matrix, as far as what they need is there."""
+    ways = {way for way, _ in found}
+    if PAPER not in ways or not set(BUDGET_WAYS) <= ways:
+        return {}
+    models = {(BUDGET, width): allocate(found, modules, width) for width in bits}
+    if set(modules) <= set(foresight):
+        models |= {(FORESEEN, width): trust(found, foresight, modules, width) for width in bits}
+    return models
+
+
 def allocate(found: Measured, modules: Sequence[str], bits: int) -> dict[str, Line]:
     """{module: its line} of the least summed error on calibration tokens in the paper's bytes.
 
     Seconds and memory are those of all options, which must be there before one is chosen.
     """
-    budget = sum(found[PAPER, bits][module]["bytes"] for module in modules)
-    lines = {
-        module: {
-            f"{way} {width}": each[module]
-            for (way, width), each in found.items()
-            if way in BUDGET_WAYS
-        }
-        for module in modules
-    }
-    options = {
-        module: [Option(n, line["bytes"], line["weighted_error"]) for n, line in each.items()]
+    lines = {module: _options(found, module) for module in modules}
+    losses = {
+        module: {name: line["weighted_error"] for name, line in each.items()}
         for module, each in lines.items()
     }
-    chosen = choose(options, budget)
-    return {module: _chosen(lines[module], chosen[module]) for module in modules}
-
-
-def _chosen(options: dict[str, Line], name: str) -> Line:
-    """The line of an option, with what all of them took."""
-    return options[name] | {
-        "cpu_s": sum(line["cpu_s"] for line in options.values()),
-        "peak_memory_mb": max(line["peak_memory_mb"] for line in options.values()),
+    chosen = _chosen(found, lines, losses, bits)
+    return {
+        module: each[chosen[module]]
+        | {
+            "cpu_s": sum(line["cpu_s"] for line in each.values()),
+            "peak_memory_mb": max(line["peak_memory_mb"] for line in each.values()),
+        }
+        for module, each in lines.items()
     }
+
+
+def trust(
+    found: Measured, foresight: Mapping[str, Line], modules: Sequence[str], bits: int
+) -> dict[str, Line]:
+    """{module: its line} of the least summed error that is foreseen, in the paper's bytes.
+
+    Seconds are those of the foresight and of what is chosen.
+    """
+    lines = {module: _options(found, module) for module in modules}
+    losses = {module: foresight[module]["errors"] for module in modules}
+    chosen = _chosen(found, lines, losses, bits)
+    return {
+        module: each[chosen[module]]
+        | {"cpu_s": each[chosen[module]]["cpu_s"] + foresight[module]["cpu_s"]}
+        for module, each in lines.items()
+    }
+
+
+def _options(found: Measured, module: str) -> dict[str, Line]:
+    """What a matrix may become, by name."""
+    return {option(*way): each[module] for way, each in found.items() if way[0] in BUDGET_WAYS}
+
+
+def _chosen(
+    found: Measured,
+    lines: Mapping[str, Mapping[str, Line]],
+    losses: Mapping[str, Mapping[str, float]],
+    bits: int,
+) -> dict[str, str]:
+    """{module: name of its option} of the least summed loss in the paper's bytes."""
+    budget = sum(found[PAPER, bits][module]["bytes"] for module in lines)
+    options = {
+        module: [Option(n, line["bytes"], losses[module][n]) for n, line in each.items()]
+        for module, each in lines.items()
+    }
+    return choose(options, budget)
 
 
 def whole_key(subject: Subject, way: str, bits: int, found: dict[str, Line]) -> str:
@@ -92,10 +137,10 @@ def table(
     if not modules:
         return []
     rows = []
+    chosen = mixed(found, foreseen(subject, lines, bits), modules, bits)
     for width in bits:
         each = {way: {name: found[way, width][name] for name in modules} for way in ways}
-        if PAPER in ways and set(BUDGET_WAYS) <= set(ways):
-            each[BUDGET] = allocate(found, modules, width)
+        each |= {way: part for (way, of), part in chosen.items() if of == width}
         means = {way: _mean(part, "held_out_error") for way, part in each.items()}
         for way, part in each.items():
             whole = None

@@ -39,6 +39,9 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 """Settings of each way."""
 
+BUDGET_WAYS = ("ours", "ours-rank0")
+"""What a matrix may become, at all bits, where that is chosen matrix by matrix."""
+
 DAMPING = 0.01
 
 
@@ -81,11 +84,14 @@ def by_paper(bits: int, rank: int = paper_caldera.RANK) -> Work:
     return work
 
 
+def settings_of(way: str, bits: int) -> MatrixSettings:
+    """Settings of a way of `WAYS` that is our own code, at `bits` bits an entry of Q."""
+    return MatrixSettings.model_validate({"bits": bits, **WAYS[way]})
+
+
 def by_way(way: str, bits: int) -> Work:
     """A way of `WAYS` at `bits` bits an entry of Q."""
-    if way == PAPER:
-        return by_paper(bits)
-    return by_settings(MatrixSettings.model_validate({"bits": bits, **WAYS[way]}))
+    return by_paper(bits) if way == PAPER else by_settings(settings_of(way, bits))
 
 
 def assess(

@@ -68,6 +68,21 @@ def test_the_budget_has_a_target_of_speed(tmp_path: Path, monkeypatch: pytest.Mo
     assert "at least 5.0 times as long as `ours-budget` | 1.250 | **missed** |" in text
 
 
+def test_what_is_missed_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = row("paper", [4.0, 3.0], cpu_s_per_matrix=4.0)
+    budget = row("ours-budget", [3.9, 2.9], cpu_s_per_matrix=3.2)
+    foreseen = row("ours-foreseen", [3.9, 2.9], cpu_s_per_matrix=0.7, held_out_error=0.08)
+    text = page(tmp_path, monkeypatch, paper, budget, foreseen)
+    assert "as long as `ours-foreseen` | 5.714 | met |" in text
+    reasons = text.partition("Why targets are missed:")[2].strip().splitlines()
+    assert [line[:12] for line in reasons] == ["- Speed of `"]
+    worse = row("ours-foreseen", [4.1, 3.1], ratio_to_paper=0.9, cpu_s_per_matrix=0.7)
+    text = page(tmp_path, monkeypatch, paper, worse)
+    assert "error of `ours-foreseen` over the paper's at most 0.85 | 0.900 | **missed** |" in text
+    assert "- Error, with one setting" in text.partition("Why targets are missed:")[2]
+    assert "Why" not in page(tmp_path, monkeypatch, paper, foreseen)
+
+
 def test_the_page_says_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     later = {"date": "2026-01-03", "commit": "fff0000", "dirty": True}
     paper = row("paper", [4.0, 3.0], made=[later])

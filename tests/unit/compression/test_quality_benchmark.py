@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import quality, quality_lines, quality_ways
+from benchmarks.quality_foresight import FORESEEN, key_of
 from benchmarks.quality_lines import BASE, Lines, Subject
 from benchmarks.quality_perplexity import perplexity, sequence_losses
 from benchmarks.quality_table import BUDGET, table
@@ -35,6 +36,7 @@ def place(bases: Folders, tmp_path_factory: pytest.TempPathFactory) -> quality.P
     for way in WAYS:
         for bits in (2, 4):
             quality.compress_blocks(place, way, bits, BLOCKS)
+    quality.foresee(place, (2, 4))
     return place
 
 
@@ -44,8 +46,9 @@ def text(place: quality.Place) -> str:
 
 def test_what_is_there_is_not_done_again(place: quality.Place) -> None:
     before = text(place)
-    assert len(before.splitlines()) == 14 * len(WAYS) * 2
+    assert len(before.splitlines()) == 14 * len(WAYS) * 2 + 14
     quality.compress_blocks(place, "ours", 2, BLOCKS)
+    quality.foresee(place, (2, 4))
     assert text(place) == before
 
 
@@ -93,7 +96,7 @@ def test_another_machine_or_version_is_another_key(
 def test_the_table_holds_what_the_lines_say(place: quality.Place) -> None:
     subject, lines = Subject(place.base, place.calibration), place.lines()
     rows = {(row["way"], row["bits"]): row for row in table(subject, lines, WAYS, (2, 4), BLOCKS)}
-    assert {way for way, _ in rows} == {*WAYS, BUDGET}
+    assert {way for way, _ in rows} == {*WAYS, BUDGET, FORESEEN}
     for (way, bits), row in rows.items():
         assert row["matrices"] == 14
         assert row["ratio_to_paper"] == pytest.approx(
@@ -103,14 +106,20 @@ def test_the_table_holds_what_the_lines_say(place: quality.Place) -> None:
             found = [lines.get(subject.key(way, bits, m.sha256)) for m in subject.modules]
             errors = [line["held_out_error"] for line in found if line]
             assert row["held_out_error"] == pytest.approx(sum(errors) / 14)
-        if way == BUDGET:
+        if way in (BUDGET, FORESEEN):
             assert row["bits_per_parameter"] <= rows["paper", bits]["bits_per_parameter"]
+        if way == BUDGET:
             # Whatever is chosen, all options were compressed before.
             options = [rows[each, width] for each in ("ours", "ours-rank0") for width in (2, 4)]
             assert row["cpu_s_per_matrix"] == pytest.approx(
                 sum(option["cpu_s_per_matrix"] for option in options)
             )
             assert row["peak_memory_mb"] == max(option["peak_memory_mb"] for option in options)
+    # What was foreseen took time, and no more than one option was compressed.
+    dearest = max(rows[each, 4]["cpu_s_per_matrix"] for each in ("ours", "ours-rank0"))
+    seen = [lines.get(key_of(subject, m, (2, 4))) for m in subject.modules]
+    spent = sum(line["cpu_s"] for line in seen if line) / 14
+    assert spent < rows[FORESEEN, 4]["cpu_s_per_matrix"] <= spent + dearest
     assert table(subject, Lines(place.folder / "none"), WAYS, (2, 4), BLOCKS) == []
 
 
