@@ -18,7 +18,7 @@ from goodhart_gap.compression.hessians import HessianFile
 from goodhart_gap.compression.metric import Metric
 
 FORESEEN = "ours-foreseen"
-"""Ours with bits and rank chosen per matrix as in `quality_table.BUDGET`, by foreseen errors."""
+"""Ours with bits and rank chosen per matrix, in the bytes the paper's takes, by foreseen errors."""
 
 
 def option(way: str, bits: int) -> str:

@@ -62,13 +62,13 @@ and the peak memory of a process that does nothing else.
 - `ours`: one setting for all matrices, trellis-coded Q in a Hadamard basis, rank 31, factors of 2
   bits. `ours-rank0`: the same without L R.
 - `{foreseen}`: `ours` or `ours-rank0` at any of the bits, chosen for each matrix by the exact
-  allocator, in the bytes that the paper's algorithm takes for all of them together. It makes the
-  sum of the very errors that this table averages as small as it can (on calibration tokens), which
-  no other way here does; perplexity is not what it looks at. Errors are foreseen
-  (`goodhart_gap.compression.foresight`), so that only what is chosen is compressed; its seconds
-  hold the foresight.
-- `{budget}`: the same by errors that were measured. Its seconds and memory are those of all options
-  of a matrix, which must be there before one is chosen.
+  allocator, in the bytes that the paper's algorithm takes for all of them together, as a condition
+  with `budget: {{loss: foreseen}}` does: the share of output energy that is lost, foreseen
+  (`goodhart_gap.compression.foresight`) and summed over the matrices, is as small as it can be.
+  Only what is chosen is compressed; its seconds hold the foresight.
+- `{budget}`: the same by errors that were measured, and it is their sum that is least: that is what
+  this table averages, and no other way here looks at it. Its seconds and memory are those of all
+  options of a matrix, which must be there before one is chosen.
 """
 
 

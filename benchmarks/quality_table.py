@@ -85,12 +85,16 @@ def allocate(found: Measured, modules: Sequence[str], bits: int) -> dict[str, Li
 def trust(
     found: Measured, foresight: Mapping[str, Line], modules: Sequence[str], bits: int
 ) -> dict[str, Line]:
-    """{module: its line} of the least summed error that is foreseen, in the paper's bytes.
+    """{module: its line} of the least energy that is foreseen to be lost, in the paper's bytes.
 
-    Seconds are those of the foresight and of what is chosen.
+    As a condition with `budget: {loss: foreseen}` chooses. Seconds are those of the foresight and
+    of what is chosen.
     """
     lines = {module: _options(found, module) for module in modules}
-    losses = {module: foresight[module]["errors"] for module in modules}
+    losses = {
+        module: {name: error**2 for name, error in foresight[module]["errors"].items()}
+        for module in modules
+    }
     chosen = _chosen(found, lines, losses, bits)
     return {
         module: each[chosen[module]]

@@ -1,4 +1,4 @@
-"""Conditions under a budget: measure what each block costs the model, choose, then compress."""
+"""Conditions under a budget: measure or foresee what choices cost, choose, then compress."""
 
 
 include: "functions/budget.smk"
@@ -37,10 +37,42 @@ rule measure_sensitivity:
         " 2>&1 | tee {log}"
 
 
+rule foresee_errors:
+    input:
+        base=large("<results>/models/{model}/base/{shard}.safetensors"),
+        fingerprint="<results>/models/{model}/base/{shard}.fingerprint.json",
+        hessians=travelling("<results>/models/{model}/calibration/hessians/{shard}.safetensors"),
+    output:
+        foreseen="<results>/models/{model}/{condition}/foreseen/{shard}.csv",
+    log:
+        "<logs>/foresee_errors/{model}/{condition}/{shard}.log",
+    benchmark:
+        "<benchmarks>/foresee_errors/{model}/{condition}/{shard}.jsonl"
+    wildcard_constraints:
+        shard=BLOCK_SHARD_PATTERN,
+        condition=FORESEEN_CONDITIONS,
+    conda:
+        "../environment.yaml"
+    threads: compress_threads
+    resources:
+        mem_mb=memory_of("foresee_errors", small_mb=4000),
+        runtime=minutes_of("foresee_errors", small=60),
+        disk_mb=disk_of("foresee_errors"),
+    params:
+        candidates=candidate_settings,
+        code=code_digest("foresee_errors"),
+    message:
+        "Foreseeing the errors of {wildcards.condition} in {wildcards.shard} of {wildcards.model}"
+    shell:
+        "python scripts/foresee_errors.py --base {input.base} --fingerprint {input.fingerprint}"
+        " --hessians {input.hessians} --candidates {params.candidates:q} --threads {threads}"
+        " --foreseen {output.foreseen} 2>&1 | tee {log}"
+
+
 rule allocate_budget:
     input:
         fingerprints=fingerprints_of_block_shards,
-        sensitivity=rules.measure_sensitivity.output.sensitivity,
+        losses=losses_of_choices,
     output:
         allocation="<results>/models/{model}/{condition}/allocation.json",
         why="<results>/models/{model}/{condition}/allocation.csv",
@@ -61,10 +93,10 @@ rule allocate_budget:
         candidates=candidate_settings,
         code=code_digest("allocate_budget"),
     message:
-        "Choosing what each block of {wildcards.model} becomes for {wildcards.condition}"
+        "Choosing what each part of {wildcards.model} becomes for {wildcards.condition}"
     shell:
         "python scripts/allocate_budget.py --fingerprints {input.fingerprints}"
-        " --sensitivity {input.sensitivity} --model {wildcards.model}"
+        " --losses {input.losses} --model {wildcards.model}"
         " --condition {wildcards.condition} --candidates {params.candidates:q}"
         " --allocation {output.allocation} --why {output.why} --budget {params.budget:q}"
         " > {log} 2>&1"

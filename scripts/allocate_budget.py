@@ -1,9 +1,9 @@
-"""Choose for each block of a model how it is compressed, under a budget of bits."""
+"""Choose for each block or matrix of a model how it is compressed, under a budget of bits."""
 
 import argparse
 import json
 
-from goodhart_gap.compression.budgeted import allocate_budget, read_sensitivity, write_why
+from goodhart_gap.compression.budgeted import allocate_budget, read_losses, write_why
 from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.settings import Budget
 from goodhart_gap.files import read_json, write_json
@@ -11,7 +11,7 @@ from goodhart_gap.script import Script
 
 script = Script(__doc__)
 script.input("--fingerprints", many=True)
-script.input("--sensitivity")
+script.input("--losses", many=True)
 script.value("--model")
 script.value("--condition")
 script.value("--candidates")
@@ -30,7 +30,7 @@ def main(args: argparse.Namespace) -> None:
         args.condition,
         args.budget,
         candidates,
-        read_sensitivity(args.sensitivity, args.budget.loss),
+        read_losses(args.losses, args.budget.loss),
         [read_json(path) for path in args.fingerprints],
     )
     write_json(args.allocation, allocated.content)

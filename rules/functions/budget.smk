@@ -4,9 +4,18 @@ import json
 import re
 
 from goodhart_gap.compression.budgeted import BASE as AS_IT_IS
+from goodhart_gap.compression.settings import FORESEEN
 
 BUDGETED = {name: each.budget for name, each in CONFIG.conditions.items() if each.budget}
 BUDGETED_CONDITIONS = "|".join(map(re.escape, BUDGETED)) or "(?!)"
+
+
+def is_foreseen(condition):
+    """Whether its losses are foreseen, and not measured on compressed blocks."""
+    return BUDGETED[condition].loss == FORESEEN
+
+
+FORESEEN_CONDITIONS = "|".join(map(re.escape, filter(is_foreseen, BUDGETED))) or "(?!)"
 
 
 def candidates_of(model):
@@ -17,7 +26,8 @@ def candidates_of(model):
         if experiment.model == model
         for condition in experiment.conditions
     }
-    choices = (BUDGETED[name].choices for name in conditions & set(BUDGETED))
+    measured = (name for name in conditions & set(BUDGETED) if not is_foreseen(name))
+    choices = (BUDGETED[name].choices for name in measured)
     return sorted({choice for each in choices for choice in each} - {AS_IT_IS})
 
 
@@ -41,6 +51,17 @@ def base_block_shards(wildcards):
 def sensitivity_tokens(wildcards):
     """How many held-out tokens the sensitivity is measured on."""
     return model_of(wildcards).sensitivity_tokens
+
+
+def losses_of_choices(wildcards):
+    """The files that say what each choice costs."""
+    if not is_foreseen(wildcards.condition):
+        return "<results>/models/{model}/sensitivity.csv"
+    return expand(
+        "<results>/models/{model}/{condition}/foreseen/{shard}.csv",
+        shard=block_shards(wildcards),
+        allow_missing=True,
+    )
 
 
 def budget_settings(wildcards):

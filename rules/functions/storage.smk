@@ -47,15 +47,19 @@ def _folders_of_condition(model, condition):
     for other in settings.reused.keys() - {BASE}:
         # What another condition is made from is no checkpoint of its own unless it is compared.
         yield f"{model}/{other}", index
-        if CONFIG.conditions[other].budget:
-            yield _measured(model)
-    if settings.budget:
-        yield _measured(model)
+        yield from _losses(model, other, index)
+    yield from _losses(model, condition, index)
 
 
-def _measured(model):
-    """The folder of the sensitivity, and with it those of the choices that it was measured for."""
-    return model, [f"<results>/{model}/sensitivity.csv"]
+def _losses(model, condition, index):
+    """The folder of what a budget was spent by, if the condition has one."""
+    if condition not in BUDGETED:
+        return
+    if is_foreseen(condition):
+        yield f"{model}/{condition}/foreseen", index
+    else:
+        # With the folders of the choices that it was measured for.
+        yield model, [f"<results>/{model}/sensitivity.csv"]
 
 
 def _responses(name, experiment, condition):

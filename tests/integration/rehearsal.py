@@ -108,7 +108,7 @@ class Rehearsal:
         self.cut_s = cut_s
         self.random = random.Random(seed)
         self.run = ClusterRun(workshop, slurm, s3.environment(), configfile=CONFIGFILE)
-        self.run.patience_s = 3600.0
+        self.run.patience_s = 2 * 3600.0
         self.run.gate(*STAGES)
         self.hit: list[str] = []
         """Comment of every job that a fault met: it was running, or its end was not seen."""
@@ -117,7 +117,7 @@ class Rehearsal:
     def undisturbed(self) -> None:
         """Run to the end."""
         self.run.start()
-        self.run.finish(3000)
+        self.run.finish(self.run.patience_s)
 
     def disturbed(self) -> None:
         """Run to the end through a fault in each stage; raises AssertionError if one is fatal."""
@@ -166,7 +166,7 @@ class Rehearsal:
             before.pop(name.removeprefix("results/models/"), None)
         self.run.unlock()
         self.run.start()
-        self.run.finish(3000)
+        self.run.finish(self.run.patience_s)
         after = self.finished()
         changed = {name for name in before if after.get(name) != before[name]}
         assert not changed, f"made again after the kill: {sorted(changed)}"

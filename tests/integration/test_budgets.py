@@ -61,3 +61,44 @@ def test_a_budget_is_measured_chosen_and_kept(finished: Workshop, tmp_path: Path
     assert workshop.planned(target) == {}
     workshop.config["conditions"]["budget"]["budget"]["bits_per_parameter"] = 5.0
     assert set(workshop.planned(target)) == {"allocate_budget", "compress_shard", "assemble"}
+
+
+def test_a_budget_by_foreseen_errors_compresses_only_what_it_chose(
+    finished: Workshop, tmp_path: Path
+) -> None:
+    folder = tmp_path / "workshop"
+    workshop = finished.copied_to(folder)
+    rotated = {"hadamard": True, "rank": 0}
+    budget = {"bits_per_parameter": BITS, "choices": ["two", "eight"], "loss": "foreseen"}
+    workshop.config["conditions"] |= {
+        "two": {"compress": {"bits": 2, "codebook": "trellis", **rotated}},
+        "eight": {"compress": {"bits": 8, **rotated}},
+        "budget": {"budget": budget, "minimum_correlation": 0.5},
+    }
+    workshop.experiment["conditions"] += ["budget"]
+    target = "results/models/tiny/budget/fidelity.csv"
+    steps = {"foresee_errors": 2, "allocate_budget": 1, "compress_shard": 2, "assemble": 1}
+    assert workshop.planned(target) == steps
+    workshop.run("--", target)
+
+    condition = folder / "results/models/tiny/budget"
+    foreseen = {
+        (row["module"], row["choice"]): float(row["error"])
+        for shard in ("blocks000-001", "blocks002-003")
+        for row in rows_of(condition / f"foreseen/{shard}.csv")
+    }
+    chosen = {row["module"]: row["choice"] for row in rows_of(condition / "allocation.csv")}
+    assert set(chosen.values()) == {"two", "eight"}
+    for row in rows_of(condition / "fidelity.csv"):
+        choice = chosen[row["module"]]
+        assert row["bits"] == {"two": "2", "eight": "8"}[choice]
+        # Of matrices this small the quantizer leaves less alike than of real ones.
+        expected = foreseen[row["module"], choice]
+        assert float(row["weighted_error"]) == pytest.approx(expected, rel=0.5)
+    allocation = json.loads((condition / "allocation.json").read_text(encoding="utf-8"))
+    on_disk = sum(path.stat().st_size for path in condition.glob("blocks*.safetensors"))
+    assert on_disk <= allocation["predicted_bytes"] <= allocation["budget_bytes"]
+    assert (condition / "foreseen/blocks000-001.csv.prov.json").exists()
+    assert workshop.planned(target) == {}
+    workshop.config["conditions"]["eight"]["compress"]["group_size"] = 32
+    assert workshop.planned(target) == steps

@@ -48,13 +48,7 @@ def choose(options: Mapping[str, Sequence[Option]], budget_bytes: int) -> dict[s
     Of choices with equal loss the smallest is returned. Raises GoodhartError when even the smallest
     options do not fit.
     """
-    blocks = [
-        _Block(
-            np.array([option.size_bytes for option in each], dtype=np.int64),
-            np.array([option.loss for option in each], dtype=np.float64),
-        )
-        for each in options.values()
-    ]
+    blocks = _blocks(options)
     least = sum(int(block.sizes.min()) for block in blocks)
     if least > budget_bytes:
         raise GoodhartError(
@@ -65,6 +59,21 @@ def choose(options: Mapping[str, Sequence[Option]], budget_bytes: int) -> dict[s
     return {
         name: each[place].name for (name, each), place in zip(options.items(), chosen, strict=True)
     }
+
+
+def price_of_a_byte(options: Mapping[str, Sequence[Option]], budget_bytes: int) -> float:
+    """Loss that another byte would save: the Lagrange multiplier of a budget that can be kept."""
+    return _price(_blocks(options), budget_bytes)[0]
+
+
+def _blocks(options: Mapping[str, Sequence[Option]]) -> list[_Block]:
+    return [
+        _Block(
+            np.array([option.size_bytes for option in each], dtype=np.int64),
+            np.array([option.loss for option in each], dtype=np.float64),
+        )
+        for each in options.values()
+    ]
 
 
 def _optimum(blocks: Sequence[_Block], budget_bytes: int, least: int) -> list[int]:

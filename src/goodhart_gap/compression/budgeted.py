@@ -1,17 +1,18 @@
-"""Allocation under a budget: what each block becomes, and why. Needs no torch.
+"""Allocation under a budget: what each block, or each matrix, becomes, and why. Needs no torch.
 
 The predicted loss of a choice for a block is what `measure_sensitivity` measured with only that
-block compressed; losses are taken to add up. The choice is the exact optimum of `budget.choose`.
+block compressed; that of a choice for a matrix is the share of its output's energy that it is
+foreseen to lose. Losses are taken to add up. The choice is the exact optimum of `budget.choose`.
 """
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from goodhart_gap.compression.accounting import stored_bytes
-from goodhart_gap.compression.budget import Option, choose
+from goodhart_gap.compression.budget import Option, choose, price_of_a_byte
 from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.overhead import (
     SHARD_BYTES,
@@ -19,16 +20,15 @@ from goodhart_gap.compression.overhead import (
     plain_bytes,
     tensor_bytes,
 )
-from goodhart_gap.compression.settings import Budget
+from goodhart_gap.compression.settings import FORESEEN, Budget
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.models.fingerprints import linear_shapes
 from goodhart_gap.models.shards import block_of
 
 BASE = "base"
-"""The choice to leave a block as it is."""
+"""The choice to leave a block or a matrix as it is."""
 
 WHY_COLUMNS = (
-    "block",
     "choice",
     "bits_per_parameter",
     "predicted_loss",
@@ -38,9 +38,13 @@ WHY_COLUMNS = (
     "runner_up_bytes",
     "total_loss_without",
 )
+"""After `block` or `module`, whichever it is chosen for."""
 
 Candidates = Mapping[str, MatrixSettings]
 """{choice: settings of all matrices of a block}; `base` is none of them."""
+
+Losses = Mapping[tuple[str, str], float]
+"""{(block or module, choice): its loss}."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,21 @@ class Allocated:
     """The content of allocation.json."""
 
     why: list[dict[str, Any]]
-    """A row a block: the choice, and what the whole would lose without it."""
+    """A row a block or matrix: the choice, and what the whole would lose without it."""
 
 
-def read_sensitivity(path: Path, loss: str) -> dict[tuple[int, str], float]:
-    """{(block, condition): `loss`} of a sensitivity.csv."""
-    with path.open(encoding="utf-8", newline="") as handle:
-        return {(int(r["block"]), r["condition"]): float(r[loss]) for r in csv.DictReader(handle)}
+def read_losses(paths: Iterable[Path], loss: str) -> dict[tuple[str, str], float]:
+    """Losses of a sensitivity.csv (its column `loss`), or of the foreseen errors of all shards."""
+    losses = {}
+    for path in paths:
+        with path.open(encoding="utf-8", newline="") as handle:
+            for row in csv.DictReader(handle):
+                if loss == FORESEEN:
+                    # Energies add up, errors do not.
+                    losses[row["module"], row["choice"]] = float(row["error"]) ** 2
+                else:
+                    losses[row["block"], row["condition"]] = float(row[loss])
+    return losses
 
 
 def allocate_budget(
@@ -65,19 +77,26 @@ def allocate_budget(
     condition: str,
     budget: Budget,
     candidates: Candidates,
-    losses: Mapping[tuple[int, str], float],
+    losses: Losses,
     records: Sequence[Mapping[str, Any]],
 ) -> Allocated:
-    """Choose for each block under `budget`; `records` are the block shards' fingerprint records.
+    """Choose for each block or matrix; `records` are the block shards' fingerprint records.
 
     Raises GoodhartError when the budget is too small for the smallest choices, or when a choice has
-    not been measured.
+    no loss.
     """
-    limit = int(budget.bits_per_parameter * _parameters(records) / 8)
-    limit -= SHARD_BYTES * len(records)
-    options = _options(condition, budget, candidates, losses, records)
+    parameters = sum(_parameters(record, None) for record in records)
+    limit = int(budget.bits_per_parameter * parameters / 8) - SHARD_BYTES * len(records)
+    units = sorted(
+        (unit for record in records for unit in _units(record, budget)), key=lambda u: u.order
+    )
+    # What stays as it is whatever is chosen.
+    fixed = sum(
+        block_bytes(record, block, None) for record in records for block in _blocks(record)
+    ) - sum(unit.size(None) for unit in units)
+    options = {unit.name: _options(condition, unit, budget, candidates, losses) for unit in units}
     try:
-        chosen = choose(options, limit)
+        chosen = choose(options, limit - fixed)
     except GoodhartError as error:
         raise GoodhartError(
             f"condition {condition}: budget.bits_per_parameter = "
@@ -85,33 +104,29 @@ def allocate_budget(
         ) from error
     modules = {
         module: {
-            "protected": chosen[str(block)] == BASE,
+            "protected": chosen[unit.name] == BASE,
             "settings": None
-            if chosen[str(block)] == BASE
-            else candidates[chosen[str(block)]].model_dump(mode="json"),
+            if chosen[unit.name] == BASE
+            else candidates[chosen[unit.name]].model_dump(mode="json"),
         }
-        for block, module in _modules(records)
+        for unit in units
+        for module in unit.modules
     }
-    predicted = SHARD_BYTES * len(records) + sum(
-        option.size_bytes
-        for block, each in options.items()
-        for option in each
-        if option.name == chosen[block]
-    )
+    headers = SHARD_BYTES * len(records) + fixed
     content = {
         "model": model,
         "condition": condition,
         "budget_bytes": limit + SHARD_BYTES * len(records),
-        "predicted_bytes": predicted,
+        "predicted_bytes": headers + sum(_taken(options, chosen, u.name).size_bytes for u in units),
         "modules": modules,
     }
-    return Allocated(content, _why(options, chosen, limit, records))
+    return Allocated(content, _why(units, options, chosen, limit - fixed))
 
 
-def write_why(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def write_why(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the table of why."""
     with path.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, WHY_COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(handle, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
@@ -121,102 +136,168 @@ def block_bytes(record: Mapping[str, Any], block: int, settings: MatrixSettings 
 
     `record` is the fingerprint record of its shard.
     """
-    shapes = linear_shapes(record)
-    total = 0
-    for name, entry in record["tensors"].items():
-        if block_of(name) != block:
-            continue
-        module = name.removesuffix(".weight")
-        if settings is None or module == name or module not in shapes:
-            total += plain_bytes(name, entry)
+    return sum(
+        _tensor_bytes(record, name, settings)
+        for name in record["tensors"]
+        if block_of(name) == block
+    )
+
+
+def _tensor_bytes(record: Mapping[str, Any], name: str, settings: MatrixSettings | None) -> int:
+    """Bytes on disk of a tensor of the base, compressed by `settings` if it is a matrix."""
+    shapes, module = linear_shapes(record), name.removesuffix(".weight")
+    if settings is None or module == name or module not in shapes:
+        return plain_bytes(name, record["tensors"][name])
+    packed = stored_bytes(shapes[module], settings)
+    return packed + module_header_bytes(module, shapes[module], settings)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """What is chosen for as one: a block with all its tensors, or a matrix."""
+
+    kind: str
+    name: str
+    block: int
+    modules: tuple[str, ...]
+    record: Mapping[str, Any]
+
+    @property
+    def order(self) -> tuple[int, str]:
+        return self.block, self.name
+
+    @property
+    def parameters(self) -> int:
+        if self.kind == "block":
+            return _parameters(self.record, self.block)
+        rows, columns = linear_shapes(self.record)[self.name]
+        return rows * columns
+
+    def size(self, settings: MatrixSettings | None) -> int:
+        """Bytes on disk under `settings`, its part of the header included."""
+        if self.kind == "block":
+            return block_bytes(self.record, self.block, settings)
+        return _tensor_bytes(self.record, f"{self.name}.weight", settings)
+
+
+def _units(record: Mapping[str, Any], budget: Budget) -> Iterator[_Unit]:
+    by_block: dict[int, list[str]] = {block: [] for block in _blocks(record)}
+    for module in sorted(linear_shapes(record)):
+        block = block_of(module)
+        assert block is not None
+        by_block[block].append(module)
+    for block, modules in by_block.items():
+        if budget.loss == FORESEEN:
+            for module in modules:
+                yield _Unit("module", module, block, (module,), record)
         else:
-            total += stored_bytes(shapes[module], settings)
-            total += module_header_bytes(module, shapes[module], settings)
-    return total
+            yield _Unit("block", str(block), block, tuple(modules), record)
 
 
 def _options(
-    condition: str,
-    budget: Budget,
-    candidates: Candidates,
-    losses: Mapping[tuple[int, str], float],
-    records: Sequence[Mapping[str, Any]],
-) -> dict[str, list[Option]]:
-    options: dict[str, list[Option]] = {}
-    for record in records:
-        found = {block_of(name) for name in record["tensors"]}
-        for block in sorted(block for block in found if block is not None):
-            for choice in budget.choices:
-                if choice != BASE and (block, choice) not in losses:
-                    raise GoodhartError(
-                        f"condition {condition}: choice {choice} has not been measured in block "
-                        f"{block}; measure the sensitivity of the model again."
-                    )
-                settings = None if choice == BASE else candidates[choice]
-                # A measured divergence may come out a hair under zero; nothing is gained by it.
-                loss = 0.0 if choice == BASE else max(losses[block, choice], 0.0)
-                size = block_bytes(record, block, settings)
-                options.setdefault(str(block), []).append(Option(choice, size, loss))
-    return dict(sorted(options.items(), key=lambda item: int(item[0])))
+    condition: str, unit: _Unit, budget: Budget, candidates: Candidates, losses: Losses
+) -> list[Option]:
+    options = []
+    for choice in budget.choices:
+        if choice != BASE and (unit.name, choice) not in losses:
+            where = f"block {unit.name}" if unit.kind == "block" else unit.name
+            raise GoodhartError(
+                f"condition {condition}: choice {choice} has not been measured in {where}; measure "
+                "the sensitivity of the model again."
+            )
+        settings = None if choice == BASE else candidates[choice]
+        # A measured divergence may come out a hair under zero; nothing is gained by it.
+        loss = 0.0 if choice == BASE else max(losses[unit.name, choice], 0.0)
+        options.append(Option(choice, unit.size(settings), loss))
+    return options
+
+
+def _taken(options: Mapping[str, Sequence[Option]], chosen: Mapping[str, str], name: str) -> Option:
+    return next(option for option in options[name] if option.name == chosen[name])
 
 
 def _why(
+    units: Sequence[_Unit],
     options: Mapping[str, list[Option]],
     chosen: Mapping[str, str],
     limit: int,
-    records: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """A row a block. The runner-up is the choice that would take this one's place.
+    """A row a unit. The runner-up is the choice that would take this one's place.
 
-    It is what the block gets in the optimum without the choice made; `total_loss_without` is how
-    much more the whole model loses there. Without a runner-up the block had no alternative.
+    Of a block it is what the block gets in the optimum without the choice made, and
+    `total_loss_without` how much more the whole model loses there. Matrices are too many to solve
+    that again for each: theirs is the next best at the price of a byte, at which the bytes that it
+    saves or takes are traded with all others. Without a runner-up there was no alternative.
     """
-    by_name = {block: {option.name: option for option in each} for block, each in options.items()}
-    best = sum(by_name[block][name].loss for block, name in chosen.items())
+    price = price_of_a_byte(options, limit)
     rows = []
-    for block, each in options.items():
-        option = by_name[block][chosen[block]]
+    for unit in units:
+        option = _taken(options, chosen, unit.name)
         row = {
-            "block": int(block),
+            unit.kind: unit.name,
             "choice": option.name,
-            "bits_per_parameter": round(8 * option.size_bytes / _parameters(records, block), 4),
+            "bits_per_parameter": round(8 * option.size_bytes / unit.parameters, 4),
             "predicted_loss": f"{option.loss:.6g}",
             "bytes": option.size_bytes,
         }
-        others = [other for other in each if other.name != option.name]
-        if others:
-            try:
-                second = choose({**options, block: others}, limit)
-            except GoodhartError:
-                second = {}  # nothing else fits
-            if second:
-                runner_up = by_name[block][second[block]]
-                total = sum(by_name[name][choice].loss for name, choice in second.items())
-                row |= {
-                    "runner_up": runner_up.name,
-                    "runner_up_loss": f"{runner_up.loss:.6g}",
-                    "runner_up_bytes": runner_up.size_bytes,
-                    "total_loss_without": f"{total - best:.6g}",
-                }
-        rows.append({column: row.get(column) for column in WHY_COLUMNS})
+        others = [other for other in options[unit.name] if other.name != option.name]
+        if unit.kind == "block":
+            found = _without(units, options, chosen, limit, unit.name, others)
+        else:
+            found = _at_price(option, others, price)
+        if found is not None:
+            runner_up, lost = found
+            row |= {
+                "runner_up": runner_up.name,
+                "runner_up_loss": f"{runner_up.loss:.6g}",
+                "runner_up_bytes": runner_up.size_bytes,
+                "total_loss_without": f"{lost:.6g}",
+            }
+        rows.append({column: row.get(column) for column in (unit.kind, *WHY_COLUMNS)})
     return rows
 
 
-def _modules(records: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
-    found = []
-    for record in records:
-        for module in linear_shapes(record):
-            block = block_of(module)
-            assert block is not None
-            found.append((block, module))
-    return sorted(found)
+def _without(
+    units: Sequence[_Unit],
+    options: Mapping[str, list[Option]],
+    chosen: Mapping[str, str],
+    limit: int,
+    name: str,
+    others: list[Option],
+) -> tuple[Option, float] | None:
+    """What a unit becomes in the optimum with `others` alone, and what that loses in all."""
+    try:
+        second = choose({**options, name: others}, limit) if others else None
+    except GoodhartError:
+        return None  # nothing else fits
+    if second is None:
+        return None
+    best, total = (
+        sum(_taken(options, each, unit.name).loss for unit in units) for each in (chosen, second)
+    )
+    return _taken(options, second, name), total - best
 
 
-def _parameters(records: Sequence[Mapping[str, Any]], block: str | None = None) -> int:
-    """Parameters of the blocks, or of one."""
+def _at_price(option: Option, others: list[Option], price: float) -> tuple[Option, float] | None:
+    """The next best of `others` at a price of a byte, and what it loses more at that price."""
+
+    def dear(each: Option) -> float:
+        return each.loss + price * each.size_bytes
+
+    second = min(others, key=dear, default=None)
+    return None if second is None else (second, dear(second) - dear(option))
+
+
+def _blocks(record: Mapping[str, Any]) -> list[int]:
+    """The blocks of a shard."""
+    found = {block_of(name) for name in record["tensors"]}
+    return sorted(block for block in found if block is not None)
+
+
+def _parameters(record: Mapping[str, Any], block: int | None) -> int:
+    """Parameters of a shard, or of one of its blocks."""
     return sum(
         tensor_bytes({**entry, "dtype": "BF16"}) // 2
-        for record in records
         for name, entry in record["tensors"].items()
-        if block is None or str(block_of(name)) == block
+        if block is None or block_of(name) == block
     )

@@ -12,14 +12,28 @@ Chee et al., NeurIPS 2023, theorem 1.) On SmolLM2 what comes is within a few hun
 foreseen in all blocks but the first, whose weights are least like noise.
 """
 
+import csv
+import logging
+from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import safe_open
 
+from goodhart_gap.compression.hessians import HessianFile
+from goodhart_gap.compression.inputs import check_hessians, read_checked
 from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
+from goodhart_gap.compression.settings import foreseeable
 from goodhart_gap.errors import GoodhartError
+from goodhart_gap.models.fingerprints import linear_shapes
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("module", "choice", "error")
 
 LARGEST_NOISE = 1024
 """The shorter side of the noise, at most: larger shapes shrink to it, the rank in proportion."""
@@ -44,7 +58,7 @@ def share_left(rows: int, columns: int, settings: MatrixSettings) -> float:
 
     Raises GoodhartError without `hadamard`: weights as they are have outliers, and are no noise.
     """
-    if not settings.hadamard or settings.method not in ("caldera", "gptq"):
+    if not foreseeable(settings):
         raise GoodhartError(
             "errors are foreseen of rotated weights with error feedback alone: give hadamard: true "
             "and method caldera or gptq."
@@ -59,6 +73,63 @@ def foreseen_error(weight: torch.Tensor, metric: Metric, settings: MatrixSetting
     """||(W - W^) X|| / ||W X|| on the calibration tokens, as `settings` will leave it, about."""
     rows, columns = weight.shape
     return (exposure(weight, metric) * share_left(rows, columns, settings)) ** 0.5
+
+
+def foresee_shard(
+    base: Path,
+    fingerprint: Mapping[str, Any],
+    hessians: Path,
+    candidates: Mapping[str, MatrixSettings],
+    threads: int = 1,
+) -> list[tuple[str, str, float]]:
+    """Return (module, choice, its foreseen error) of every matrix of the shard `base`.
+
+    Raises GoodhartError, naming file and tensor, when weights, `fingerprint` and Hessians do not
+    belong together.
+    """
+    check_hessians(base, fingerprint, hessians)
+    shapes = linear_shapes(fingerprint)
+    # The codes of noise, and with them the choice, must not depend on how many threads there are.
+    torch.set_num_threads(1)
+    shares = {
+        (shape, choice): share_left(*shape, settings)
+        for shape in dict.fromkeys(shapes.values())
+        for choice, settings in candidates.items()
+    }
+    torch.set_num_threads(threads)
+    foreseen = []
+    with safe_open(base, framework="pt") as file, HessianFile(hessians) as calibration:
+        for owner, modules in _by_owner(shapes, calibration).items():
+            hessian = calibration.read(owner, "train")
+            metrics = {
+                damping: Metric(hessian, damping)
+                for damping in {settings.damping for settings in candidates.values()}
+            }
+            for module in modules:
+                weight = read_checked(file, f"{module}.weight", base, fingerprint)
+                exposed = {damping: exposure(weight, each) for damping, each in metrics.items()}
+                for choice, settings in candidates.items():
+                    share = shares[shapes[module], choice]
+                    error = (exposed[settings.damping] * share) ** 0.5
+                    foreseen.append((module, choice, error))
+            log.info("%s: %d matrices foreseen", fingerprint["shard"], len(foreseen))
+    return sorted(foreseen)
+
+
+def write_foreseen(path: Path, foreseen: Iterable[tuple[str, str, float]]) -> None:
+    """Write foreseen/{shard}.csv, a row a matrix and choice."""
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows((module, choice, f"{error:.6g}") for module, choice, error in foreseen)
+
+
+def _by_owner(modules: Iterable[str], calibration: HessianFile) -> dict[str, list[str]]:
+    """Modules by the one whose Hessian they share."""
+    groups: dict[str, list[str]] = {}
+    for module in modules:
+        groups.setdefault(calibration.owner(module), []).append(module)
+    return groups
 
 
 @cache

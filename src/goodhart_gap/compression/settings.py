@@ -27,21 +27,36 @@ class Protection(Settings):
     """Leave out modules whose name matches one of these shell patterns (`*.mlp.down_proj`)."""
 
 
+FORESEEN = "foreseen"
+"""The loss that nothing has to be compressed for."""
+
+
+def foreseeable(settings: MatrixSettings) -> bool:
+    """Whether errors under `settings` can be foreseen: of rotated weights with error feedback."""
+    return settings.hadamard and settings.method in ("caldera", "gptq")
+
+
 class Budget(Settings):
-    """A choice for each block, of least predicted loss under a budget of bits: exact knapsack."""
+    """A choice for each block or matrix, of least predicted loss under a budget of bits.
+
+    It is the exact solution of a knapsack problem.
+    """
 
     bits_per_parameter: float = Field(gt=0)
     """Bits on disk for each parameter of the blocks, everything stored for them counted: scales,
     factors, norms, what is left uncompressed, the shards' headers. Never exceeded."""
 
     choices: tuple[str, ...] = Field(min_length=1)
-    """What a block may become: as in one of these conditions, each of which has `compress` and
-    leaves nothing out; or `base`, to stay as it is."""
+    """What a block or matrix may become: as in one of these conditions, each of which has
+    `compress` and leaves nothing out; or `base`, to stay as it is."""
 
-    loss: Literal["divergence", "error"] = "divergence"
-    """What is summed over blocks and minimised: the effect on the model's output distribution
-    (nats a token, measured with only that block compressed), or the share of the outputs of the
-    block's layers that is lost."""
+    loss: Literal["divergence", "error", "foreseen"] = "divergence"
+    """What is summed and minimised. `divergence`: the effect on the model's output distribution
+    (nats a token, measured with only that block compressed). `error`: the share of the energy of
+    the outputs of the block's layers that is lost, summed over the layers. `foreseen`: the same,
+    foreseen for each matrix from its Hessian, and chosen matrix by matrix; the choices, which need
+    `hadamard` and error feedback, are not compressed for it, but all Hessians must be there at
+    once."""
 
 
 class ConditionSettings(Settings):

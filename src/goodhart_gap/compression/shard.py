@@ -4,7 +4,6 @@ In memory at any time: the packed result so far and, for each worker, one weight
 with its factorization; the base shard is mapped, not read.
 """
 
-import hashlib
 import logging
 import math
 import multiprocessing
@@ -22,6 +21,7 @@ from safetensors.torch import load, save
 from goodhart_gap.compression.fidelity import measure
 from goodhart_gap.compression.format import ModuleRecord, ShardWriter, stored_tensors
 from goodhart_gap.compression.hessians import HessianFile
+from goodhart_gap.compression.inputs import check_hessians, read_checked
 from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.methods import compress_matrix
 from goodhart_gap.compression.metric import Metric
@@ -53,7 +53,7 @@ def compress_shard(
     where it is protected. Raises GoodhartError, naming file and tensor, when the shard is not the
     one fingerprinted, when the Hessians are of another base, or when a weight is not finite.
     """
-    _check_hessians(base, fingerprint, hessians)
+    check_hessians(base, fingerprint, hessians)
     dtypes = {entry["dtype"] for entry in fingerprint["tensors"].values()}
     writer = ShardWriter(
         fingerprint["shard"], fingerprint["fingerprint"], _torch_name(base, dtypes)
@@ -128,7 +128,7 @@ class _Job:
     def _compress(self, file: Any, metrics: "_Metrics", module: str) -> _Result:
         settings = self.allocation[module]
         assert settings is not None
-        weight = _read(file, f"{module}.weight", self.base, self.fingerprint)
+        weight = read_checked(file, f"{module}.weight", self.base, self.fingerprint)
         approximation = compress_matrix(weight, metrics.get(settings.damping), settings, module)
         fidelity = measure(weight, approximation.dense(), metrics.train, metrics.held_out)
         _check_finite(fidelity.as_record(), module)
@@ -169,7 +169,7 @@ def _checked_plain(job: _Job) -> list[str]:
         for name in file.keys():  # noqa: SIM118
             module = name.removesuffix(".weight")
             if name == module or job.allocation.get(module) is None:
-                _read(file, name, job.base, job.fingerprint)
+                read_checked(file, name, job.base, job.fingerprint)
                 names.append(name)
     return names
 
@@ -201,29 +201,6 @@ def _torch_name(base: Path, dtypes: set[str]) -> str:
             f"{', '.join(names)}; fetch the shard again."
         )
     return names[dtypes.pop()]
-
-
-def _check_hessians(base: Path, fingerprint: Mapping[str, Any], hessians: Path) -> None:
-    with HessianFile(hessians) as calibration:
-        made_from = calibration.base_fingerprint
-    if made_from not in (None, fingerprint["fingerprint"]):
-        raise GoodhartError(
-            f"{hessians}: made from base shard {made_from}, but {base} is "
-            f"{fingerprint['fingerprint']}; rerun the calibration of this shard."
-        )
-
-
-def _read(file: Any, name: str, base: Path, fingerprint: Mapping[str, Any]) -> torch.Tensor:
-    """Read a tensor, making sure it is the one that was fingerprinted."""
-    tensor: torch.Tensor = file.get_tensor(name)
-    known = fingerprint["tensors"].get(name)
-    raw = tensor.contiguous().view(-1).view(torch.uint8).numpy()
-    if known is None or hashlib.sha256(raw.data).hexdigest() != known["sha256"]:
-        raise GoodhartError(
-            f"{base}: {name} is not the tensor in the fingerprint of base shard "
-            f"{fingerprint['fingerprint'][:16]}; fetch the shard again."
-        )
-    return tensor
 
 
 class _Metrics:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from goodhart_gap.compression.settings import ConditionSettings, Protection
+from goodhart_gap.compression.settings import FORESEEN, ConditionSettings, Protection
 
 
 def describe_condition(settings: ConditionSettings) -> str:
@@ -13,7 +13,8 @@ def describe_condition(settings: ConditionSettings) -> str:
     if settings.budget is not None:
         choices = ", ".join(settings.budget.choices)
         bits = settings.budget.bits_per_parameter
-        return f"each block as in one of {choices}, chosen under {bits:g} bits a parameter"
+        what = "matrix" if settings.budget.loss == FORESEEN else "block"
+        return f"each {what} as in one of {choices}, chosen under {bits:g} bits a parameter"
     if settings.imported is not None:
         return f"compressed by others: {settings.imported.source}"
     if matrix is None:

@@ -15,7 +15,12 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from goodhart_gap.compression.reuse import BASE
-from goodhart_gap.compression.settings import ConditionSettings, Protection
+from goodhart_gap.compression.settings import (
+    FORESEEN,
+    ConditionSettings,
+    Protection,
+    foreseeable,
+)
 from goodhart_gap.settings import Settings
 
 
@@ -121,12 +126,21 @@ def budget_mistakes(
     settings: ConditionSettings, conditions: Mapping[str, ConditionSettings]
 ) -> Iterator[tuple[str, str]]:
     """Yield (choice, what is wrong with it) of a condition under a budget."""
-    for choice in settings.budget.choices if settings.budget else ():
+    budget = settings.budget
+    if budget is None:
+        return
+    for choice in budget.choices:
         if choice == BASE:
             continue
         if choice not in conditions:
             yield choice, "unknown condition; add it to conditions"
-        elif conditions[choice].compress is None:
+        elif (compress := conditions[choice].compress) is None:
             yield choice, "no choice under a budget; name a condition that has `compress`"
         elif conditions[choice].protect != Protection():
             yield choice, "leaves blocks out, so it is no choice for them; drop its `protect`"
+        elif budget.loss == FORESEEN and not foreseeable(compress):
+            yield (
+                choice,
+                "its errors cannot be foreseen; give it hadamard: true and method caldera or gptq, "
+                "or the budget another loss",
+            )

@@ -5,7 +5,7 @@ from typing import Any
 
 from goodhart_gap.analysis.sweep_settings import SweepCondition, SweepFacts
 from goodhart_gap.compression.reuse import BASE, origin_of_block
-from goodhart_gap.compression.settings import ConditionSettings
+from goodhart_gap.compression.settings import FORESEEN, ConditionSettings
 from goodhart_gap.config.schema import Config, LiveExperiment, ModelConfig
 
 BITS = {"bfloat16": 16, "float16": 16, "float32": 32}
@@ -66,7 +66,9 @@ def _member(config: Config, name: str, model: ModelConfig) -> SweepCondition:
         "method": " and ".join(methods) or None,
         "nominal_bits": sum(bits) / len(bits) if bits else None,
         "reused": reused[0] if len(reused) == 1 else None,
-        "chosen_by_tokens": model.sensitivity_tokens if settings.budget is not None else 0,
+        "chosen_by_tokens": model.sensitivity_tokens
+        if settings.budget is not None and settings.budget.loss != FORESEEN
+        else 0,
         "protected": tuple(block for block in range(blocks) if origins.get(block, BASE) == BASE),
     }
     for family_name, family in config.condition_families.items():

@@ -26,7 +26,13 @@ class Cost:
 
 SAMPLING = frozenset({"sample_responses"})
 COMPRESSION = frozenset(
-    {"calibration_tokens", "accumulate_hessians", "compress_shard", "measure_sensitivity"}
+    {
+        "calibration_tokens",
+        "accumulate_hessians",
+        "compress_shard",
+        "measure_sensitivity",
+        "foresee_errors",
+    }
 )
 
 

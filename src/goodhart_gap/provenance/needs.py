@@ -8,6 +8,7 @@ float32):
     job                    main memory                    scratch disk
     fetch_shard            2 b w                          b w
     accumulate_hessians    w + H + 2 a                    b (w + H) + 2 a
+    foresee_errors         12 x widest Hessian            b (w + H)
     compress_shard         12 x widest Hessian + packed   b (w + H) + packed
     sample_responses       largest shard x 2              all shards
     judge_responses        the same of the judge          the judge
@@ -69,7 +70,11 @@ COMPRESS_THREADS = 16
 """Threads of a compress job of a large model: its matrices are products of thousands of columns."""
 _EXPORTS = ("export_dense", "export_gguf", "export_compressed_tensors", "export_caldera")
 
-_THREADS = {"compress_shard": COMPRESS_THREADS, "check_export": 2} | dict.fromkeys(_EXPORTS, 1)
+_THREADS = {
+    "foresee_errors": COMPRESS_THREADS,
+    "compress_shard": COMPRESS_THREADS,
+    "check_export": 2,
+} | dict.fromkeys(_EXPORTS, 1)
 """Where they are not 8."""
 
 
@@ -155,6 +160,12 @@ def _hessians(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts
     before = max(activations, _shard_bytes(sizes, about, 0) if _is_first(job) else 0)
     scratch = job.blocks * (block + hessian_bytes(sizes)) + before + activations
     return memory, scratch, block + hessian_bytes(sizes) / 2 + _room(sizes, 4096)
+
+
+def _foresee(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
+    widest = max(columns for _, columns in matrices(sizes))
+    scratch = _shard_bytes(sizes, about, job.blocks) + job.blocks * hessian_bytes(sizes)
+    return 12 * 4 * widest**2, scratch, 0
 
 
 def _compress(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
@@ -301,6 +312,7 @@ _NEEDS = {
     "calibration_tokens": _calibrate,
     "accumulate_hessians": _hessians,
     "accumulate_passing_hessians": _hessians,
+    "foresee_errors": _foresee,
     "compress_shard": _compress,
     "sample_responses": _sample,
     "measure_divergence": _diverge,

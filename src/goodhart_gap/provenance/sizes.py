@@ -14,6 +14,7 @@ from goodhart_gap.calibration.settings import CalibrationSettings
 from goodhart_gap.compression.accounting import stored_bytes
 from goodhart_gap.compression.matrix_settings import MatrixSettings
 from goodhart_gap.compression.reuse import BASE
+from goodhart_gap.compression.settings import FORESEEN
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.evaluation.judge_settings import JudgeSettings
 from goodhart_gap.evaluation.sampling_settings import SamplingSettings
@@ -156,7 +157,7 @@ def sensitivity_tokens(model: Mapping[str, Any]) -> int:
 
 
 def budget_choices(model: str, config: Mapping[str, Any]) -> list[str]:
-    """Return the conditions that a block may become like under the budgets of a model."""
+    """Return the conditions that are compressed so that budgets of a model can choose of them."""
     named = {
         condition
         for experiment in config["experiments"].values()
@@ -164,7 +165,8 @@ def budget_choices(model: str, config: Mapping[str, Any]) -> list[str]:
         for condition in experiment.get("conditions", ())
     }
     budgets = [(config["conditions"].get(name) or {}).get("budget") for name in named]
-    choices = {choice for budget in budgets if budget for choice in budget["choices"]}
+    measured = [budget for budget in budgets if budget and budget.get("loss") != FORESEEN]
+    choices = {choice for budget in measured for choice in budget["choices"]}
     return sorted(choices - {BASE})
 
 

@@ -155,6 +155,19 @@ def _accumulate_hessians(
     )
 
 
+def _foresee_errors(
+    job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
+) -> Work:
+    blocks = blocks_of(job.wildcards["shard"])
+    widths = (sizes.hidden, sizes.queries, sizes.hidden, sizes.intermediate)
+    flops = sum(n**3 / 3 for n in widths) + sum(2.0 * m * n**2 for m, n in matrices(sizes))
+    return Work(
+        settings.model_start_s,
+        flops=blocks * flops,
+        disk_bytes=blocks * (2.0 * block_weights(sizes) + 4.0 * sum(n**2 for n in widths)),
+    )
+
+
 def _compress_shard(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
@@ -303,6 +316,7 @@ _WORK = {
     "calibration_tokens": _calibration_tokens,
     "accumulate_hessians": _accumulate_hessians,
     "accumulate_passing_hessians": _accumulate_hessians,
+    "foresee_errors": _foresee_errors,
     "compress_shard": _compress_shard,
     "sample_responses": _sample_responses,
     "measure_divergence": _measure_divergence,

@@ -238,6 +238,14 @@ def test_sensitivity_holds_every_variant() -> None:
     assert on_cpu.memory_bytes == pytest.approx(two.gpu_bytes + START_BYTES)
 
 
+def test_foreseeing_reads_what_compressing_reads() -> None:
+    wildcards = {"model": "big", "condition": "uniform", "shard": "blocks000-001"}
+    foreseen, compressed = need("foresee_errors", **wildcards), need("compress_shard", **wildcards)
+    assert foreseen.gpus == 0
+    assert foreseen.memory_bytes < compressed.memory_bytes
+    assert foreseen.scratch_bytes < compressed.scratch_bytes < foreseen.scratch_bytes + BLOCK
+
+
 def test_an_export_is_written_by_weight_and_checked_whole() -> None:
     wildcards = {"model": "big", "condition": "uniform"}
     written = need("export_dense", **wildcards)
