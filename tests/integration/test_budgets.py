@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -68,8 +69,9 @@ def test_a_budget_by_foreseen_errors_compresses_only_what_it_chose(
 ) -> None:
     folder = tmp_path / "workshop"
     workshop = finished.copied_to(folder)
+    # All at two bits take 6.7 with their headers, all at eight 14.
     rotated = {"hadamard": True, "rank": 0}
-    budget = {"bits_per_parameter": BITS, "choices": ["two", "eight"], "loss": "foreseen"}
+    budget = {"bits_per_parameter": 10, "choices": ["two", "eight"], "loss": "foreseen"}
     workshop.config["conditions"] |= {
         "two": {"compress": {"bits": 2, "codebook": "trellis", **rotated}},
         "eight": {"compress": {"bits": 8, **rotated}},
@@ -89,12 +91,14 @@ def test_a_budget_by_foreseen_errors_compresses_only_what_it_chose(
     }
     chosen = {row["module"]: row["choice"] for row in rows_of(condition / "allocation.csv")}
     assert set(chosen.values()) == {"two", "eight"}
+    came = []
     for row in rows_of(condition / "fidelity.csv"):
         choice = chosen[row["module"]]
         assert row["bits"] == {"two": "2", "eight": "8"}[choice]
-        # Of matrices this small the quantizer leaves less alike than of real ones.
-        expected = foreseen[row["module"], choice]
-        assert float(row["weighted_error"]) == pytest.approx(expected, rel=0.5)
+        came.append(float(row["weighted_error"]) / foreseen[row["module"], choice])
+    # Of matrices this small the quantizer does not leave as much alike as of real ones.
+    assert median(came) == pytest.approx(1, abs=0.1)
+    assert 0.5 < min(came) < max(came) < 2
     allocation = json.loads((condition / "allocation.json").read_text(encoding="utf-8"))
     on_disk = sum(path.stat().st_size for path in condition.glob("blocks*.safetensors"))
     assert on_disk <= allocation["predicted_bytes"] <= allocation["budget_bytes"]
