@@ -190,7 +190,10 @@ def main() -> None:
     rows = table(subject, place.lines(), *grid)
     show(rows, args.folder / "quality.csv")
     if args.page is not None:
-        write_page(rows, args.page, quality_subject.lines(subject))
+        lines = place.lines()
+        foresight = foreseen(subject, lines, args.bits)
+        near = quality_foresight.nearness(measured(subject, lines, *grid), foresight)
+        write_page(rows, args.page, quality_subject.lines(subject), near)
 
 
 if __name__ == "__main__":

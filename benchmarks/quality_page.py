@@ -72,8 +72,13 @@ and the peak memory of a process that does nothing else.
 """
 
 
-def write_page(rows: Sequence[Line], path: Path, about: Iterable[str] = ()) -> None:
-    """Write the page of the rows of `quality_table.table`; `about` are items on the subject."""
+def write_page(
+    rows: Sequence[Line], path: Path, about: Iterable[str] = (), end: Iterable[str] = ()
+) -> None:
+    """Write the page of the rows of `quality_table.table`.
+
+    `about` are items on the subject, `end` is Markdown for the end of the page.
+    """
     compressed = [row for row in rows if row["way"] != BASE]
     if not compressed:
         return
@@ -86,7 +91,7 @@ def write_page(rows: Sequence[Line], path: Path, about: Iterable[str] = ()) -> N
         budget=BUDGET,
     )
     bound = quality_bound.lines(sorted({row["bits"] for row in compressed}))
-    parts = [text, *_table(rows), "", *_targets(compressed), "", *bound, ""]
+    parts = [text, *_table(rows), "", *_targets(compressed), "", *bound, "", *end, ""]
     path.write_text("\n".join(parts), "utf-8")
 
 

@@ -8,8 +8,8 @@ so of each column the quantizer leaves the same share s of its energy:
 
 s is what the same settings leave of normal noise of that shape under H = I, where D = 1: measured
 once for a shape, low-rank part and all. (QuIP bounds the error of LDLQ by tr(D) in the same way;
-Chee et al., NeurIPS 2023, theorem 1.) On SmolLM2 what comes is within a few hundredths of what was
-foreseen in all blocks but the first, whose weights are least like noise.
+Chee et al., NeurIPS 2023, theorem 1.) How near errors come to what was foreseen of them is in
+benchmarks/QUALITY.md.
 """
 
 import csv

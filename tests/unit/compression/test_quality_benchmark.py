@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import quality, quality_lines, quality_ways
-from benchmarks.quality_foresight import FORESEEN, key_of
+from benchmarks.quality_foresight import FORESEEN, key_of, nearness
 from benchmarks.quality_lines import BASE, Lines, Subject
 from benchmarks.quality_perplexity import perplexity, sequence_losses
-from benchmarks.quality_table import BUDGET, table
+from benchmarks.quality_table import BUDGET, foreseen, measured, table
 
 from tests.unit.calibration.test_hessians import SHARDS, run, write_tokens
 from tests.unit.conftest import Folders
@@ -121,6 +121,19 @@ def test_the_table_holds_what_the_lines_say(place: quality.Place) -> None:
     spent = sum(line["cpu_s"] for line in seen if line) / 14
     assert spent < rows[FORESEEN, 4]["cpu_s_per_matrix"] <= spent + dearest
     assert table(subject, Lines(place.folder / "none"), WAYS, (2, 4), BLOCKS) == []
+
+
+def test_the_page_says_how_near_foreseen_errors_come(place: quality.Place) -> None:
+    subject, lines = Subject(place.base, place.calibration), place.lines()
+    found = measured(subject, lines, WAYS, (2, 4), BLOCKS)
+    rows = [row.split(" | ") for row in nearness(found, foreseen(subject, lines, (2, 4)))][1:]
+    assert [row[:2] for row in rows] == [
+        [f"| {bits}", f"`{way}`"] for way in ("ours", "ours-rank0") for bits in (2, 4)
+    ]
+    for row in rows:
+        middle, low, high = map(float, row[2:5])
+        assert 0.5 < low < middle < high < 2
+    assert len([*nearness(found, {})]) == 1
 
 
 def test_perplexity(place: quality.Place) -> None:
