@@ -5,6 +5,7 @@ number of retries).
 """
 
 import math
+from functools import cache
 
 from goodhart_gap.provenance.needs import COMPRESS_THREADS, need_of
 from goodhart_gap.provenance.plan import read_plan_settings
@@ -17,7 +18,13 @@ except GoodhartError as error:
 
 def need(rule, wildcards):
     """The Need of a job, None where constants do."""
-    return need_of(rule, dict(wildcards.items()), config, RATES)
+    return _need(rule, tuple(wildcards.items()))
+
+
+@cache
+def _need(rule, wildcards):
+    """Worked out once: every resource of a job asks for it."""
+    return need_of(rule, dict(wildcards), config, RATES)
 
 
 def memory_of(rule, small_mb):
