@@ -26,10 +26,8 @@ report: published
 validate-graders: $(VENV)/installed
 	$(IN_VENV) snakemake --cores 1 --forcerun validate_graders -- results/smollm2-n100/tables/graders.csv
 
-# A worker more than CI has cores: tests wait for servers and queues a third of their time. Files in
-# their order, integration first, so that no long one is left for the end.
 test: check
-	$(IN_VENV) pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --durations=25
+	$(IN_VENV) pytest -n 2 --dist loadfile -m "not long" --durations=25
 
 # The tests that take minutes each: the rehearsal of the 72B experiment with faults in every stage.
 test-long: $(VENV)/installed
