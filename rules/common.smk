@@ -40,27 +40,10 @@ shell.prefix(PREFIX)
 
 RESULTS = CONFIG.pathvars.results
 
-
-def check_storage():
-    """End with a sentence where S3 cannot be used: while the graph is built it would be a traceback.
-
-    One or two requests. Before the first job, an object is written and removed, too.
-    """
-    if not workflow.is_main_process:
-        return
-    from goodhart_gap.operations.access import look_at_storage
-
-    try:
-        look_at_storage(CONFIG.storage.prefix, CONFIG.storage.patience_s)
-    except GoodhartError as error:
-        sys.exit(f"error: {error}")
-
-
 # Large files may live on S3 (`storage:`); everything else is an ordinary file in any case.
 if CONFIG.storage:
     from goodhart_gap.provenance.storage_plugin import register
 
-    check_storage()
     register()
 
     storage:
