@@ -34,8 +34,7 @@ _WHY_ERROR = (
     "lower spends bits unequally."
 )
 _WHY_SLOW = (
-    "Speed: the trellis is searched by as many steps as there are weights, whatever the bits; the "
-    "paper's lattice takes more rounds of L R, not more time a weight."
+    "Speed: `ours-rank0`, which has no L R, shows what the search of the trellis takes by itself."
 )
 _WHY_SLOW_BUDGET = (
     f"Speed of `{BUDGET}`: every option of a matrix is compressed before one is chosen. "

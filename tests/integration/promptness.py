@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.integration.rehearsal import CONFIGFILE, WIDTH, RehearsalWorkshop, rehearsal_config
+from tests.integration.test_preflight import refused
 from tests.integration.workshop import Workshop
 from tests.servers.seaweed import BUCKET, SeaweedFS
 from tests.tiny_models import write_tiny_checkpoint
@@ -61,22 +62,11 @@ def refusal(
     what: str, said: str, workshop: Workshop, *options: str, file: str = CONFIGFILE, **env: str
 ) -> None:
     """Time a run that has to be refused with `said`."""
-    command = workshop.command(*options)
-    command[command.index("tiny.yaml")] = file
     start_s = time.monotonic()
-    done = subprocess.run(
-        command,
-        cwd=workshop.folder,
-        env=os.environ | env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    told = refused(workshop, file, *options, **env)
     spent_s = time.monotonic() - start_s
-    lines = [line for line in done.stdout.splitlines() if said in line]
-    assert done.returncode != 0, done.stdout
-    assert lines, done.stdout
+    lines = [line for line in told.splitlines() if said in line]
+    assert lines, told
     row(what, f"{spent_s:.1f}", lines[0].removeprefix("error: "))
 
 
