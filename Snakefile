@@ -27,6 +27,7 @@ report: "rules/captions/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/start.smk"
 include: "rules/resources.smk"
 include: "rules/models.smk"
 include: "rules/calibration.smk"

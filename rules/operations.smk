@@ -17,24 +17,6 @@ LOGS = CONFIG.pathvars.logs
 OWN_JOB = os.environ.get("SLURM_JOB_ID")
 
 
-def check_storage():
-    """End with a sentence where S3 cannot be used: while the graph is built it would be a traceback.
-
-    One or two requests. Before the first job, an object is written and removed, too.
-    """
-    if not CONFIG.storage or not workflow.is_main_process:
-        return
-    from goodhart_gap.operations.access import look_at_storage
-
-    try:
-        look_at_storage(CONFIG.storage.prefix, CONFIG.storage.patience_s)
-    except GoodhartError as error:
-        sys.exit(f"error: {error}")
-
-
-check_storage()
-
-
 def planned_job(job):
     """One job, as the plan sees it."""
     files = [

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from goodhart_gap.config.schema import Config
+from goodhart_gap.described import json_schema
 from goodhart_gap.evaluation.task_sets import TaskSet
 from goodhart_gap.files import write_text
 from goodhart_gap.rendering import template_environment
@@ -24,7 +25,7 @@ DATA_FILES = ("templates/README.md.jinja",)
 
 def schema_text() -> str:
     """Return the JSON schema of the configuration."""
-    schema = Config.model_json_schema()
+    schema = json_schema(Config)
     # One config file holds some of the sections; only all files together must have all of them.
     del schema["required"]
     return _as_text(schema)
@@ -32,7 +33,7 @@ def schema_text() -> str:
 
 def tasks_schema_text() -> str:
     """Return the JSON schema of a task set."""
-    return _as_text(TaskSet.model_json_schema())
+    return _as_text(json_schema(TaskSet))
 
 
 def _as_text(schema: dict[str, Any]) -> str:
@@ -43,7 +44,7 @@ def _as_text(schema: dict[str, Any]) -> str:
 def page_text() -> str:
     """Return the reference page: how the files combine, then every key of every section."""
     environment = template_environment("goodhart_gap.config")
-    schema = Config.model_json_schema()
+    schema = json_schema(Config)
     sections = [{"title": "Top level", "path": "", "keys": list(_keys(schema, schema))}]
     for title, path, name in (
         ("Models", "models.{name}", "ModelConfig"),

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.evaluation.patterns import compile_pattern
+from goodhart_gap.evaluation.patterns import check_pattern
 from goodhart_gap.files import read_jsonl
 from goodhart_gap.settings import Settings
 
@@ -122,9 +122,9 @@ class Concept(Settings):
     """Names of concepts that must be stated before this one."""
 
     @model_validator(mode="after")
-    def _patterns_compile(self) -> "Concept":
+    def _patterns_are_well_formed(self) -> "Concept":
         for pattern in self.any_of:
-            compile_pattern(pattern)
+            check_pattern(pattern)
         return self
 
 
@@ -158,7 +158,7 @@ class Rubric(Settings):
             if unknown:
                 raise ValueError(f"concept '{concept.name}' comes after unknown {sorted(unknown)}")
         for pattern in self.misconceptions:
-            compile_pattern(pattern)
+            check_pattern(pattern)
         return self
 
 

@@ -9,6 +9,7 @@ write.
 import json
 from pathlib import Path
 
+from goodhart_gap.described import json_schema
 from goodhart_gap.files import write_text
 from goodhart_gap.provenance.manifest import Manifest
 
@@ -19,7 +20,7 @@ def schema_text() -> str:
     """Return the JSON schema of a manifest."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Manifest.model_json_schema(mode="serialization"),
+        **json_schema(Manifest, mode="serialization"),
     }
     return json.dumps(schema, indent=2) + "\n"
 

@@ -1,6 +1,16 @@
-import pytest
+from collections.abc import Callable
 
-from goodhart_gap.evaluation.patterns import compile_pattern, words_of
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goodhart_gap.evaluation.patterns import (
+    VOCABULARY,
+    Pattern,
+    check_pattern,
+    compile_pattern,
+    words_of,
+)
 from goodhart_gap.evaluation.text import sentences, tokens
 
 
@@ -57,6 +67,24 @@ def test_patterns(pattern: str, sentence: str, matches: bool) -> None:
 def test_bad_patterns(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"empty part|no word list"):
         compile_pattern(pattern)
+
+
+def outcome(read: Callable[[str], Pattern | None], pattern: str) -> str:
+    """What reading a pattern ends with."""
+    try:
+        read(pattern)
+    except ValueError as error:
+        return str(error)
+    return "read"
+
+
+PARTS = ["a", "&", "|", " ", "~", "...", "#", "$5", "(", "[", "\\", "*", "<", ">", "<odd>"]
+
+
+@given(st.lists(st.sampled_from(PARTS + [f"<{name}>" for name in VOCABULARY]), max_size=8))
+def test_a_pattern_that_passes_the_check_can_be_compiled(parts: list[str]) -> None:
+    pattern = "".join(parts)
+    assert outcome(check_pattern, pattern) == outcome(compile_pattern, pattern)
 
 
 def test_words_of_a_pattern() -> None:
