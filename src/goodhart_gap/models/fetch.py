@@ -9,11 +9,10 @@ from safetensors.torch import save_file
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import write_json
-from goodhart_gap.models.anatomy import find_anatomy
+from goodhart_gap.models.contents import Contents, write_contents
 from goodhart_gap.models.fingerprints import fingerprint_shard
 from goodhart_gap.models.settings import ModelSettings
 from goodhart_gap.models.shards import shard_of
-from goodhart_gap.models.skeleton import empty_model, weight_names
 from goodhart_gap.models.sources import Source
 
 log = logging.getLogger(__name__)
@@ -24,21 +23,30 @@ METADATA_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "chat_template.jinja",
+    "weights.json",
 )
 
 
 def fetch_metadata(source: Source, settings: ModelSettings, folder: Path) -> None:
     """Write METADATA_FILES to `folder`, having checked that the model fits `settings` and us.
 
+    All but weights.json (see `goodhart_gap.models.contents`) are as transformers writes them.
+
     Raises GoodhartError for another number of blocks, an architecture with a module that cannot
     be placed, a missing tokenizer or chat template.
     """
+    # Only here: transformers takes seconds to import, and jobs that copy weights need none of it.
+    from goodhart_gap.models.anatomy import find_anatomy
+    from goodhart_gap.models.skeleton import empty_model, weight_names
+
     config = source.config()
     check_blocks(config, settings, source.label)
     config.dtype = getattr(torch, settings.dtype)
     model = empty_model(config)
     find_anatomy(model)
     config.architectures = [type(model).__name__]
+    stored = {name: list(model.state_dict()[name].shape) for name in weight_names(model)}
+    write_contents(folder / "weights.json", Contents(config.architectures[0], stored))
     tokenizer = source.tokenizer()
     if not isinstance(tokenizer.chat_template, str):
         raise GoodhartError(
@@ -72,17 +80,22 @@ def check_blocks(config: Any, settings: ModelSettings, label: str) -> None:
 
 
 def fetch_shard(
-    source: Source, settings: ModelSettings, config: Any, shard: str, weights: Path, record: Path
+    source: Source,
+    settings: ModelSettings,
+    contents: Contents,
+    shard: str,
+    weights: Path,
+    record: Path,
 ) -> dict[str, Any]:
     """Write one shard's weights in the dtype of `settings`; write and return their fingerprints.
 
+    `contents` says which weights the whole checkpoint has.
     Raises GoodhartError when the source lacks a weight, or one is not finite.
     """
-    model = empty_model(config)
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    shapes = contents.shapes
     wanted = sorted(
         name
-        for name in weight_names(model)
+        for name in shapes
         if shard_of(name, settings.blocks, settings.blocks_per_shard) == shard
     )
     tensors = source.read(wanted)
@@ -90,11 +103,11 @@ def fetch_shard(
     if missing:
         raise GoodhartError(
             f"{source.label}: has no weight {missing[0]} (and {len(missing) - 1} more), which "
-            f"{type(model).__name__} needs; use a complete checkpoint."
+            f"{contents.architecture} needs; use a complete checkpoint."
         )
     dtype = getattr(torch, settings.dtype)
     for name, tensor in tensors.items():
-        if tensor.shape != shapes[name]:
+        if list(tensor.shape) != shapes[name]:
             raise GoodhartError(
                 f"{source.label}: {name} has shape {list(tensor.shape)}, but config.json implies "
                 f"{list(shapes[name])}; the checkpoint's parts do not belong together."

