@@ -97,8 +97,9 @@ clean:
 # torch comes first and by its exact version, so that nothing else can draw in another build. The
 # lock is complete, so pip need not resolve it again, and a recent pip reads it three times faster
 # than the one Python 3.11 brings. All cores compile, all but tests and torch's file for Python 3.12:
-# what is compiled while a job runs counts as the job's memory. As with pip, a file that does not
-# compile is named and stops nothing.
+# what is compiled while a job runs counts as the job's memory, and where Python is told to write no
+# bytecode (as in many containers), every job would compile ours again. As with pip, a file that does
+# not compile is named and stops nothing.
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("error: Python 3.11 or later is needed, and $(PYTHON) is " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11.") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
@@ -106,7 +107,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(INSTALL) torch==2.13.0
 	$(INSTALL) --no-deps --requirement requirements.lock
 	$(INSTALL) --no-deps --no-build-isolation --editable .
-	-$(VENV)/bin/python -m compileall -q -j 0 -x '/tests?/|/py312_' $(VENV)/lib
+	-$(VENV)/bin/python -m compileall -q -j 0 -x '/tests?/|/py312_' $(VENV)/lib src
 	@touch $@
 
 $(VENV)/hub: $(VENV)/installed requirements-hub.lock
