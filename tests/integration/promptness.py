@@ -9,13 +9,11 @@ To be run alone, as root (a small disk and a container's overlay are mounted). P
 
 import argparse
 import os
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from tests.integration.mounts import container_layer, small_disk
 from tests.integration.rehearsal import CONFIGFILE, WIDTH, RehearsalWorkshop, rehearsal_config
 from tests.integration.test_preflight import refused
 from tests.integration.workshop import Workshop
@@ -27,17 +25,6 @@ LARGE = 41 + 40 + 40 + 2 * 40
 
 SMALL_GPU = "#!/bin/sh\necho 'NVIDIA L4, 23034, 1'\necho 'NVIDIA L4, 23034, 1'\n"
 NO_GPU = "#!/bin/sh\nexit 9\n"
-
-
-@contextmanager
-def mounted(folder: Path, *arguments: str) -> Iterator[Path]:
-    """Mount a file system on `folder`."""
-    folder.mkdir(parents=True)
-    subprocess.run(["mount", *arguments, str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def row(what: str, *cells: str) -> None:
@@ -82,14 +69,10 @@ def refusals(folder: Path, s3: SeaweedFS) -> None:
     """Every refusal; of the 72B experiment itself, but for those of S3."""
     workshop = Workshop(folder / "refused", write_tiny_checkpoint(folder / "tiny", blocks=4))
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "PATH": program(folder / "none", NO_GPU)}
-    with mounted(folder / "disk", "-t", "tmpfs", "-o", "size=1G", "tmpfs") as disk:
+    with small_disk(folder / "disk") as disk:
         results = f"pathvars={{results: {disk}/results}}"
         refusal("1 GB for results", "but 1.1 GB", workshop, "--config", results, **nowhere)
-    parts = {name: folder / name for name in ("lowerdir", "upperdir", "workdir")}
-    for part in parts.values():
-        part.mkdir()
-    options = ",".join(f"{name}={part}" for name, part in parts.items())
-    with mounted(folder / "layer", "-t", "overlay", "overlay", "-o", options) as layer:
+    with container_layer(folder / "container") as layer:
         home = str(layer / "cache")
         refusal("an overlay cache", "own layer (overlay", workshop, HF_HOME=home, **nowhere)
     refusal("no GPU", "nvidia-smi finds none", workshop, **nowhere)

@@ -8,41 +8,42 @@ import importlib.util
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
 
 from goodhart_gap.operations.memory import memory
+from tests.integration import mounts
 from tests.integration.workshop import Workshop
 from tests.servers.seaweed import BUCKET, SeaweedFS
 
 pytestmark = pytest.mark.workflow
 
 
-def mounted(folder: Path, *arguments: str) -> Iterator[Path]:
+@pytest.fixture
+def mounted() -> Iterator[ExitStack]:
+    """What is mounted until the test ends."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, mounted: ExitStack) -> Path:
+    return enter(mounted, mounts.small_disk(tmp_path / "disk"))
+
+
+@pytest.fixture
+def overlay(tmp_path: Path, mounted: ExitStack) -> Path:
+    return enter(mounted, mounts.container_layer(tmp_path / "container"))
+
+
+def enter(mounted: ExitStack, mount: AbstractContextManager[Path]) -> Path:
     """Mount a file system; skip where that is not allowed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["mount", *arguments, str(folder)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"mounting needs root: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    yield from mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=1G", "tmpfs")
-
-
-@pytest.fixture
-def overlay(tmp_path: Path) -> Iterator[Path]:
-    parts = {name: tmp_path / name for name in ("lowerdir", "upperdir", "workdir")}
-    for part in parts.values():
-        part.mkdir()
-    options = ",".join(f"{name}={part}" for name, part in parts.items())
-    yield from mounted(tmp_path / "layer", "-t", "overlay", "overlay", "-o", options)
+    try:
+        return mounted.enter_context(mount)
+    except OSError as error:
+        pytest.skip(str(error))
 
 
 def refused(workshop: Workshop, configfile: str, *options: str, **variables: str) -> str:
