@@ -23,6 +23,7 @@ script.input("--fingerprint", optional=True)
 script.input("--shards", many=True, optional=True)
 script.output("--verdicts", journal=True)
 script.settings("--judge", JudgeSettings)
+script.computes_here(lambda args: args.judge.api is None)
 
 
 def main(args: argparse.Namespace) -> None:

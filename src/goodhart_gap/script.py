@@ -50,6 +50,7 @@ class Script:
         self.hints: set[str] = set()
         self.temporary: set[str] = set()
         self.journals: set[str] = set()
+        self._computes_here: Callable[[argparse.Namespace], bool] = lambda args: True
 
     def input(self, flag: str, *, many: bool = False, optional: bool = False) -> None:
         """Declare an input file (`many`: one or more), passed to `main` as Path (or list)."""
@@ -103,6 +104,13 @@ class Script:
         action = self.parser.add_argument(flag, type=parse, required=True)
         self.values[action.dest] = flag
 
+    def computes_here(self, asked: Callable[[argparse.Namespace], bool]) -> None:
+        """Say when a job computes itself what its journal keeps, as jobs do without this.
+
+        Where it does not (an endpoint answers), another machine goes on with the journal, too.
+        """
+        self._computes_here = asked
+
     def run(self, main: Callable[[argparse.Namespace], None]) -> None:
         """Parse the command line, run `main` on temporary outputs, put them in place, record."""
         redact_streams()
@@ -122,7 +130,7 @@ class Script:
         try:
             _check_inputs(inputs)
             recording = Recording(self._command(args), inputs, outputs)
-            journals = self._open_journals(args, recording.identity() if self.journals else "")
+            journals = self._open_journals(args, recording)
             self._use_partial_names(args, outputs)
             main(args)
             recording.finish()
@@ -149,8 +157,11 @@ class Script:
         hints = tuple(sorted(self.hints))
         return Command(Path(sys.argv[0]), arguments, hints, tuple(sys.argv[1:]))
 
-    def _open_journals(self, args: argparse.Namespace, key: str) -> list[Journal]:
+    def _open_journals(self, args: argparse.Namespace, recording: Recording) -> list[Journal]:
         """Put the journal of each output that has one into `args`."""
+        if not self.journals:
+            return []
+        key = recording.identity(computed_here=self._computes_here(args))
         journals = {n: Journal(journal_path(getattr(args, n)), key) for n in sorted(self.journals)}
         for name, journal in journals.items():
             setattr(args, f"{name}_journal", journal)

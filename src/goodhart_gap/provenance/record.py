@@ -75,22 +75,23 @@ class Recording:
             if not output.temporary:
                 manifest_path(output.final).unlink(missing_ok=True)
 
-    def identity(self) -> str:
+    def identity(self, *, computed_here: bool = True) -> str:
         """Hash everything the outputs follow from: code, arguments, inputs, libraries, machine.
 
-        Imports torch: the vector instructions and GPUs that it finds decide in which number format
-        a model computes, so what was sampled with others must not be gone on with.
+        With `computed_here`, imports torch: the vector instructions and GPUs that it finds decide
+        in which number format a model computes, so what was sampled with others must not be gone on
+        with. What an endpoint answered depends on nothing of this machine.
         """
-        gpus = machine.visible_gpus()
         arguments = self._command.arguments
-        facts = (
+        facts: list[Any] = [
             self._code.digest,
             {flag: v for flag, v in arguments.items() if flag not in self._command.hints},
             [(record.path, record.sha256) for record in self._inputs],
-            machine.installed(),
-            machine.machine().model_dump(mode="json"),
-            gpus,
-        )
+        ]
+        if computed_here:
+            # First of all, since the machine's instructions are known once torch is there.
+            gpus = machine.visible_gpus()
+            facts += [machine.installed(), machine.machine().model_dump(mode="json"), gpus]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def finish(self) -> None:

@@ -63,13 +63,14 @@ def test_an_input_changed_after_its_manifest_is_hashed_anew(project):
     assert (record.manifest, record.sha256) == (False, sha256_file(Path("results/tasks.txt")))
 
 
-def journal_key(project, **environment: str) -> str:
+def journal_key(project, computes_here: bool = True, **environment: str) -> str:
     """The key of the journal of a job, run with some variables."""
     project.script(
         "freeze",
-        """
+        f"""
         script.input("--source")
         script.output("--tasks", journal=True)
+        script.computes_here(lambda args: {computes_here})
 
         def main(args):
             args.tasks.write_text(args.tasks_journal.key)
@@ -86,6 +87,12 @@ def test_a_journal_of_other_vector_instructions_is_not_gone_on_with(project):
         pytest.skip("this processor has no vector instructions that torch names")
     assert journal_key(project) == journal_key(project)
     assert journal_key(project) != journal_key(project, ATEN_CPU_CAPABILITY="default")
+
+
+def test_a_journal_of_what_an_endpoint_answered_is_gone_on_with_anywhere(project):
+    here = journal_key(project, computes_here=False)
+    assert here == journal_key(project, computes_here=False, ATEN_CPU_CAPABILITY="default")
+    assert here != journal_key(project)
 
 
 def test_a_journal_of_other_gpus_is_not_gone_on_with(project, monkeypatch):
