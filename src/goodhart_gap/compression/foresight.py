@@ -35,8 +35,12 @@ log = logging.getLogger(__name__)
 
 COLUMNS = ("module", "choice", "error")
 
-LARGEST_NOISE = 1024
-"""The shorter side of the noise, at most: larger shapes shrink to it, the rank in proportion."""
+LARGEST_NOISE = 384
+"""The shorter side of the noise, at most: larger shapes shrink to it, the rank in proportion.
+
+Of 576 x 576 and 1536 x 576 that changes s by 1.3 % at most (2 and 4 bits, rank 0 and 31), which is
+less than errors differ from what is foreseen of them, and takes a third of the time.
+"""
 
 
 def exposure(weight: torch.Tensor, metric: Metric) -> float:

@@ -46,7 +46,7 @@ def test_without_factors_the_share_is_that_of_any_shape() -> None:
 
 
 def test_large_shapes_shrink_with_their_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert LARGEST_NOISE == 1024
+    assert LARGEST_NOISE > 128
     monkeypatch.setattr("goodhart_gap.compression.foresight.LARGEST_NOISE", 128)
     asked = settings(bits=3, rank=32, factor_bits=4)
     small = settings(bits=3, rank=16, factor_bits=4)
