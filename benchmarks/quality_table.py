@@ -88,7 +88,7 @@ def trust(
     """{module: its line} of the least energy that is foreseen to be lost, in the paper's bytes.
 
     As a condition with `budget: {loss: foreseen}` chooses. Seconds are those of the foresight and
-    of what is chosen.
+    of what is chosen; it was made when that was foreseen.
     """
     lines = {module: _options(found, module) for module in modules}
     losses = {
@@ -98,7 +98,10 @@ def trust(
     chosen = _chosen(found, lines, losses, bits)
     return {
         module: each[chosen[module]]
-        | {"cpu_s": each[chosen[module]]["cpu_s"] + foresight[module]["cpu_s"]}
+        | {
+            "cpu_s": each[chosen[module]]["cpu_s"] + foresight[module]["cpu_s"],
+            "made": foresight[module]["made"],
+        }
         for module, each in lines.items()
     }
 
