@@ -2,10 +2,17 @@
 
 import gc
 
+from goodhart_gap.operations.watching import keep_watching
+
 # A graph is objects that all live until the run ends; looking through them for garbage again and
 # again takes a tenth of the time until the first job.
 gc.freeze()
 gc.set_threshold(100_000)
+
+
+# Snakemake imports every plugin that is installed.
+if "snakemake_executor_plugin_slurm" in sys.modules:
+    keep_watching(sys.modules["snakemake_executor_plugin_slurm"].Executor)
 
 
 def check_storage():
