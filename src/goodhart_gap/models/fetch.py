@@ -110,7 +110,7 @@ def fetch_shard(
         if list(tensor.shape) != shapes[name]:
             raise GoodhartError(
                 f"{source.label}: {name} has shape {list(tensor.shape)}, but config.json implies "
-                f"{list(shapes[name])}; the checkpoint's parts do not belong together."
+                f"{shapes[name]}; the checkpoint's parts do not belong together."
             )
         tensors[name] = tensor.to(dtype).contiguous()
         if not torch.isfinite(tensors[name]).all():
