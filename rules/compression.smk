@@ -15,6 +15,7 @@ rule allocate:
         "<benchmarks>/allocate/{model}/{condition}.jsonl"
     wildcard_constraints:
         condition=UNIFORM_CONDITIONS,
+    priority: COMPRESSION_FIRST
     conda:
         "../environment.yaml"
     threads: 1
@@ -47,6 +48,7 @@ rule compress_shard:
     wildcard_constraints:
         shard=BLOCK_SHARD_PATTERN,
         condition=COMPRESSED_CONDITIONS,
+    priority: COMPRESSION_FIRST
     conda:
         "../environment.yaml"
     threads: compress_threads
@@ -83,6 +85,7 @@ rule assemble:
         "<benchmarks>/assemble/{model}/{condition}.jsonl"
     wildcard_constraints:
         condition=COMPRESSED_CONDITIONS,
+    priority: COMPRESSION_FIRST
     conda:
         "../environment.yaml"
     threads: 1

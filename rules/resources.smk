@@ -67,6 +67,11 @@ def gpus_of(rule):
     return gpu
 
 
+COMPRESSION_FIRST = 1
+"""Priority of what compresses: a job that takes all cores does not find them free again before many
+samplings of one core each have ended, and conditions not yet compressed leave none to run beside."""
+
+
 def compress_threads(wildcards):
     """CPU threads of a compress job."""
     return 2 if need("compress_shard", wildcards) is None else COMPRESS_THREADS

@@ -16,6 +16,7 @@ rule allocate_reuse:
         "<benchmarks>/allocate_reuse/{model}/{condition}.jsonl"
     wildcard_constraints:
         condition=REUSING_CONDITIONS,
+    priority: COMPRESSION_FIRST
     conda:
         "../environment.yaml"
     threads: 1
@@ -53,6 +54,7 @@ rule assemble_reuse:
         "<benchmarks>/assemble_reuse/{model}/{condition}.jsonl"
     wildcard_constraints:
         condition=REUSING_CONDITIONS,
+    priority: COMPRESSION_FIRST
     conda:
         "../environment.yaml"
     threads: 1

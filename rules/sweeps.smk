@@ -21,7 +21,7 @@ rule measure_divergence:
         "<benchmarks>/measure_divergence/{model}/{condition}.jsonl"
     conda:
         "../environment.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=memory_of("measure_divergence", small_mb=4000),
         runtime=minutes_of("measure_divergence", small=60),
@@ -57,7 +57,7 @@ rule profile_blocks:
         condition=COMPRESSED_CONDITIONS,
     conda:
         "../environment.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=memory_of("profile_blocks", small_mb=4000),
         runtime=minutes_of("profile_blocks", small=120),
