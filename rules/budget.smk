@@ -17,7 +17,7 @@ rule measure_sensitivity:
         "<logs>/measure_sensitivity/{model}.log",
     benchmark:
         "<benchmarks>/measure_sensitivity/{model}.jsonl"
-    priority: COMPRESSION_FIRST
+    priority: FIRST
     conda:
         "../environment.yaml"
     threads: 8
@@ -52,7 +52,7 @@ rule foresee_errors:
     wildcard_constraints:
         shard=BLOCK_SHARD_PATTERN,
         condition=FORESEEN_CONDITIONS,
-    priority: COMPRESSION_FIRST
+    priority: FIRST
     conda:
         "../environment.yaml"
     threads: compress_threads
@@ -84,7 +84,7 @@ rule allocate_budget:
         "<benchmarks>/allocate_budget/{model}/{condition}.jsonl"
     wildcard_constraints:
         condition=BUDGETED_CONDITIONS,
-    priority: COMPRESSION_FIRST
+    priority: EARLY
     conda:
         "../environment.yaml"
     threads: 1

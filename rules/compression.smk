@@ -15,7 +15,7 @@ rule allocate:
         "<benchmarks>/allocate/{model}/{condition}.jsonl"
     wildcard_constraints:
         condition=UNIFORM_CONDITIONS,
-    priority: COMPRESSION_FIRST
+    priority: EARLY
     conda:
         "../environment.yaml"
     threads: 1
@@ -48,7 +48,7 @@ rule compress_shard:
     wildcard_constraints:
         shard=BLOCK_SHARD_PATTERN,
         condition=COMPRESSED_CONDITIONS,
-    priority: COMPRESSION_FIRST
+    priority: FIRST
     conda:
         "../environment.yaml"
     threads: compress_threads
@@ -85,7 +85,7 @@ rule assemble:
         "<benchmarks>/assemble/{model}/{condition}.jsonl"
     wildcard_constraints:
         condition=COMPRESSED_CONDITIONS,
-    priority: COMPRESSION_FIRST
+    priority: EARLY
     conda:
         "../environment.yaml"
     threads: 1

@@ -67,9 +67,11 @@ def gpus_of(rule):
     return gpu
 
 
-COMPRESSION_FIRST = 1
-"""Priority of what compresses: a job that takes all cores does not find them free again before many
-samplings of one core each have ended, and conditions not yet compressed leave none to run beside."""
+EARLY, FIRST = 1, 10
+"""Priorities of what conditions are made with: FIRST for jobs of several cores, EARLY for small ones.
+
+A job of all cores does not find them free again before all ready jobs of one core have ended, and in
+the end each condition would be sampled alone. Two small jobs together may not outweigh a large one."""
 
 
 def compress_threads(wildcards):

@@ -16,7 +16,7 @@ rule allocate_reuse:
         "<benchmarks>/allocate_reuse/{model}/{condition}.jsonl"
     wildcard_constraints:
         condition=REUSING_CONDITIONS,
-    priority: COMPRESSION_FIRST
+    priority: EARLY
     conda:
         "../environment.yaml"
     threads: 1
@@ -54,7 +54,7 @@ rule assemble_reuse:
         "<benchmarks>/assemble_reuse/{model}/{condition}.jsonl"
     wildcard_constraints:
         condition=REUSING_CONDITIONS,
-    priority: COMPRESSION_FIRST
+    priority: EARLY
     conda:
         "../environment.yaml"
     threads: 1
