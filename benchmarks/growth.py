@@ -16,31 +16,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks import origin
+from benchmarks.growth_experiments import RUNS_AXIS, TASKS_AXIS
+from benchmarks.growth_layers import BLOCKS_AXIS, WIDTH_AXIS
 from benchmarks.growth_measures import Axis, Measure
 
-from goodhart_gap.provenance import machine
-
-ROOT = Path(__file__).parents[1]
+ROOT = origin.ROOT
 RESULTS = Path("benchmarks/results/growth.jsonl")
 
 ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
-AXES = ("runs", "tasks", "blocks", "width")
-
-
-def axis_named(name: str) -> Axis:
-    # What measures blocks and width imports torch, which measuring the others can do without.
-    if name in ("blocks", "width"):
-        from benchmarks.growth_layers import BLOCKS_AXIS, WIDTH_AXIS
-
-        return {"blocks": BLOCKS_AXIS, "width": WIDTH_AXIS}[name]
-    from benchmarks.growth_experiments import RUNS_AXIS, TASKS_AXIS
-
-    return {"runs": RUNS_AXIS, "tasks": TASKS_AXIS}[name]
+AXES = {axis.name: axis for axis in (RUNS_AXIS, TASKS_AXIS, BLOCKS_AXIS, WIDTH_AXIS)}
 
 
 def grow(axis: Axis, sizes: tuple[int, ...], facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -77,19 +66,18 @@ def point(measure: Measure, folder: Path, size: int) -> dict[str, Any]:
 
 def facts() -> dict[str, Any]:
     """Return what every line says about this measurement."""
-    found = machine.machine()
-    repository = machine.repository(ROOT)
+    made = origin.made()
     return {
-        "session": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": repository.commit if repository else None,
-        "dirty": repository.dirty if repository else None,
-        "machine": {"cpu": found.cpu, "cores": found.cores, "memory_bytes": found.memory_bytes},
+        "session": made["date"],
+        "commit": made["commit"],
+        "dirty": made["dirty"],
+        "machine": origin.place(1),
     }
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", choices=AXES, nargs="+", default=AXES)
+    parser.add_argument("--only", choices=AXES, nargs="+", default=list(AXES))
     parser.add_argument("--quick", action="store_true", help="small sizes, to try things out")
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args(arguments)
@@ -97,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     known = facts()
     for name in args.only:
         started = time.monotonic()
-        axis = axis_named(name)
+        axis = AXES[name]
         sizes = axis.quick if args.quick else (axis.start, *axis.sizes)
         with args.output.open("a", encoding="utf-8") as handle:
             for line in grow(axis, sizes, known):

@@ -15,8 +15,15 @@ from goodhart_gap.provenance.machine import machine
 ROOT = Path(__file__).parents[1]
 
 
+PAGES = ":(exclude)benchmarks/*.md"
+"""What benchmarks write themselves; the page of one run does not make the next another's."""
+
+
 def made() -> dict[str, Any]:
-    """When something is measured, and by which commit: {"date", "commit", "dirty"}."""
+    """When something is measured, and by which commit: {"date", "commit", "dirty"}.
+
+    `dirty`: whether files differ from that commit, other than the pages of benchmarks.
+    """
 
     def git(*words: str) -> str:
         return subprocess.run(
@@ -26,7 +33,7 @@ def made() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git("rev-parse", "--short", "HEAD"),
-        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "dirty": bool(git("status", "--porcelain", "--untracked-files=no", "--", ".", PAGES)),
     }
 
 
