@@ -1,5 +1,6 @@
 """What ABLATION.md, BITS.md and SENSITIVITY.md are rendered from: tables, and what is picked."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -47,9 +48,12 @@ FEWEST_DIGITS, MOST_DIGITS = 2, 8
 """Digits after the point."""
 
 
-def perplexity(row: Mapping[str, Any]) -> str:
-    """Perplexity of a row with its interval."""
-    return _with_interval(row, "perplexity", lambda value: formatting.number(value))
+def times(row: Mapping[str, Any]) -> str:
+    """Perplexity of a row over the base's, with its interval."""
+    value = row["perplexity_ratio"]
+    digits = max(0, SIGNIFICANT + 1 - len(str(int(value or 0))))
+    show = functools.partial(formatting.number, digits=digits)
+    return _with_interval(row, "perplexity_ratio", show)
 
 
 def kl(row: Mapping[str, Any], name: str = "kl") -> str:
@@ -113,7 +117,7 @@ def sweep_context(
         "facts": facts,
         "one": one,
         "where": where,
-        "perplexity": perplexity,
+        "times": times,
         "kl": kl,
         "share": share,
         "change": change,
@@ -155,15 +159,14 @@ def bits_context(
     """Return the context of BITS.md.jinja.
 
     Behaviour changes from the largest bits at which flips are outside the noise floor there and at
-    all fewer bits of the method. Asked from the fewest bits up, and ended by the first that is not:
-    such a fixed sequence needs no adjustment for the number of conditions of a method.
+    all fewer bits of the method, and text is predicted worse where perplexity is above the base's.
+    Asked from the fewest bits up, and ended by the first that is not: such a fixed sequence needs
+    no adjustment for the number of conditions of a method.
     """
     rows = [row for row in tables["sweep"] if row["kind"] in ("compressed", "mixed")]
     return sweep_context(facts, tables, published) | {
-        "changes": [
-            _start(method, where(rows, method=method))
-            for method in dict.fromkeys(row["method"] for row in rows)
-        ],
+        "changes": _starts(rows, lambda row: row["noise_floor"] == OUTSIDE),
+        "worse": _starts(rows, lambda row: (row["perplexity_ratio_low"] or 0.0) > 1),
         "roughest": max(
             (row for row in rows if row["kl"] is not None),
             key=lambda row: row["kl"],
@@ -172,16 +175,27 @@ def bits_context(
     }
 
 
-def _start(method: str, rows: Rows) -> dict[str, Any]:
-    """The condition from which a method's flips are outside the noise floor, and those alone."""
-    ordered = sorted(rows, key=lambda row: float(row["bits_per_parameter"]))
-    outside = list(itertools.takewhile(lambda row: row["noise_floor"] == OUTSIDE, ordered))
-    return {
-        "method": method,
-        "row": outside[-1] if outside else None,
-        "alone": [r for r in ordered[len(outside) :] if r["noise_floor"] == OUTSIDE],
-        "count": len(rows),
-    }
+def _starts(rows: Rows, shown: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """For each method: the condition from which something is shown, and those it is alone at.
+
+    `next`: the condition of the next more bits, with which the start ends.
+    """
+    found = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        mine = where(rows, method=method)
+        ordered = sorted(mine, key=lambda row: float(row["bits_per_parameter"]))
+        start = list(itertools.takewhile(shown, ordered))
+        rest = ordered[len(start) :]
+        found.append(
+            {
+                "method": method,
+                "row": start[-1] if start else None,
+                "next": rest[0] if start and rest else None,
+                "alone": [row for row in rest if shown(row)],
+                "count": len(mine),
+            }
+        )
+    return found
 
 
 def sensitivity_context(

@@ -41,8 +41,9 @@ def sweep_table(
 ) -> pd.DataFrame:
     """A row a condition: bits, perplexity, KL, rates and their changes, excess flips, verdict.
 
-    `bits` are measured bits a weight of the blocks' matrices; `divergences` the rows of each
-    condition's divergence.csv.
+    `perplexity_ratio` is the condition's perplexity over the base's, paired by sequence. `bits` are
+    measured bits a weight of the blocks' matrices; `divergences` the rows of each condition's
+    divergence.csv.
     """
     rows = []
     for member in facts.members:
@@ -169,17 +170,20 @@ def _any(divergences: Mapping[str, Rows]) -> Rows:
 
 
 def _text(rows: Rows | None, others: Rows, facts: SweepFacts) -> dict[str, Any]:
-    """Perplexity and KL; the baseline's perplexity is in every other condition's table."""
+    """Perplexity, over the base's, too, and KL; the base's is in every other condition's table."""
     names = ("perplexity", "perplexity_low", "perplexity_high")
+    ratios = ("perplexity_ratio", "perplexity_ratio_low", "perplexity_ratio_high")
     if rows is None:
         loss = ratio_with_interval(others, "base_loss", facts.confidence) if others else (None,) * 3
         values = [None if each is None else float(np.exp(each)) for each in loss]
         return dict(zip(names, values, strict=True)) | dict.fromkeys(
-            ("kl", "kl_low", "kl_high", "agreement")
+            (*ratios, "kl", "kl_low", "kl_high", "agreement")
         )
     loss = ratio_with_interval(rows, "loss", facts.confidence)
+    extra = [row | {"extra_loss": row["loss"] - row["base_loss"]} for row in rows]
+    excess = ratio_with_interval(extra, "extra_loss", facts.confidence)
     kl = ratio_with_interval(rows, "kl", facts.confidence)
-    return dict(zip(names, map(float, np.exp(loss)), strict=True)) | {
+    return dict(zip((*names, *ratios), map(float, np.exp((*loss, *excess))), strict=True)) | {
         "kl": kl[0],
         "kl_low": max(kl[1], 0.0) if np.isfinite(kl[1]) else None,
         "kl_high": kl[2],

@@ -232,12 +232,15 @@ def _diverge(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
 
 
 def _profile(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:
-    """The base, one compressed block, hidden states of every block and log probabilities."""
+    """The base, one compressed block, two hidden states a token, one sequence's logits."""
     memory, stored, _ = _sample(sizes, about, job)
     weights = _weight_bytes(model_weights(sizes, dict(about)), about)
-    kept = profiled_tokens(about) * (4.0 * sizes.vocabulary + 4.0 * sizes.hidden * about["blocks"])
+    kept = 2 * 4.0 * profiled_tokens(about) * sizes.hidden
+    # Logits, log probabilities and what is made of them, of the base and of what is compressed.
+    at_once = 5 * 4.0 * calibration_of(about).sequence_length * sizes.vocabulary
     table = 4.0 * sizes.vocabulary * sizes.hidden
-    return memory, stored + weights, weights + _shard_bytes(sizes, about, 1) + kept + table
+    held = weights + _shard_bytes(sizes, about, 1) + kept + at_once + table
+    return memory, stored + weights, held
 
 
 def _sensitivity(sizes: ModelSizes, about: Mapping[str, Any], job: _Job) -> Amounts:

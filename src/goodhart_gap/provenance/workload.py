@@ -222,7 +222,7 @@ def _measure_divergence(
 def _profile_blocks(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
-    # For every block, all blocks after it, and the head.
+    # For every block, all blocks after it, and the head, twice.
     weights, blocks = model_weights(sizes, model), model["blocks"]
     tokens = profiled_tokens(model)
     return Work(

@@ -85,7 +85,7 @@ def profile_rows(
         for index in range(len(decoder.blocks)):
             weights = _compressed(files.shards, decoder.anatomy.modules(index))
             for sequence, walk in enumerate(walks):
-                yield {"block": index, "sequence": sequence, **walk.without(index, weights)}
+                yield {"block": index, "sequence": sequence, **walk.without_next(weights)}
             log.info("block %d of %d", index + 1, len(decoder.blocks))
 
 
@@ -104,7 +104,11 @@ def draw_negatives(
 
 
 class _Walk:
-    """The base's hidden states of one sequence, and what becomes of them without a block."""
+    """The base's hidden states of one sequence, block after block, and what they become without it.
+
+    Of all the base's hidden states two are held, whatever the depth: those before the next block,
+    and the last.
+    """
 
     def __init__(
         self,
@@ -119,40 +123,45 @@ class _Walk:
         self.candidates = torch.cat([ids[0][:, None], negatives], 1).to(table.device)
         hidden = decoder.embed(ids, outside)
         self.calls: list[BlockCall] = decoder.block_calls(hidden)
-        self.hidden = [hidden]
+        self.next = 0
+        self.hidden = self.last = hidden
         for call, block in zip(self.calls, decoder.blocks, strict=True):
-            self.hidden.append(call.run(block, self.hidden[-1]))
-        self.log_p = self._log_probabilities(self.hidden[-1])
+            self.last = call.run(block, self.last)
 
-    def without(self, index: int, weights: Mapping[str, torch.Tensor]) -> dict[str, int | float]:
-        """Return the sums for block `index` compressed to `weights` {module: weight}."""
-        hidden, energies = self._compressed_block(index, weights)
-        before, after = (self._leads(each) for each in (self.hidden[index + 1], hidden))
+    def without_next(self, weights: Mapping[str, torch.Tensor]) -> dict[str, int | float]:
+        """Return the sums for the next block compressed to `weights` {module: weight}; pass it."""
+        block, call = self.decoder.blocks[self.next], self.calls[self.next]
+        names = self.decoder.anatomy.linears[self.next]
+        inputs, following = _inputs(block, call, self.hidden, names)
+        hidden, energies = self._compressed_block(weights, inputs)
+        before, after = (self._leads(each) for each in (following, hidden))
+        self.hidden, self.next = following, self.next + 1
         for call, block in zip(
-            self.calls[index + 1 :], self.decoder.blocks[index + 1 :], strict=True
+            self.calls[self.next :], self.decoder.blocks[self.next :], strict=True
         ):
             hidden = call.run(block, hidden)
+        # The base's are computed anew every time: of all sequences they would fill a GPU.
+        log_p, log_q = (self._log_probabilities(each) for each in (self.last, hidden))
         return {
             "tokens": hidden.shape[1],
             "error_energy": energies[0],
             "output_energy": energies[1],
-            "kl": kl_divergence(self.log_p, self._log_probabilities(hidden)),
+            "kl": kl_divergence(log_p, log_q),
             "inversion_changes": int((before[0] != after[0]).sum()),
             "margin_changes": float((before[1] - after[1]).abs().sum()),
         }
 
     def _compressed_block(
-        self, index: int, weights: Mapping[str, torch.Tensor]
+        self, weights: Mapping[str, torch.Tensor], inputs: Mapping[str, torch.Tensor]
     ) -> tuple[torch.Tensor, tuple[float, float]]:
-        """Output of the block with `weights`, and ||E X||^2, ||W X||^2 over its matrices.
+        """Output of the next block with `weights`, and ||E X||^2, ||W X||^2 over its matrices.
 
         Both energies are taken with the base's inputs, which is what the Hessians are made of.
         """
-        block, call = self.decoder.blocks[index], self.calls[index]
-        inputs = _inputs(block, call, self.hidden[index], self.decoder.anatomy.linears[index])
+        block, call = self.decoder.blocks[self.next], self.calls[self.next]
         error = output = 0.0
         homes: list[tuple[nn.Module, Any]] = []
-        prefix = self.decoder.anatomy.block(index)
+        prefix = self.decoder.anatomy.block(self.next)
         for name, given in inputs.items():
             layer = block.get_submodule(name)
             compressed = weights[f"{prefix}.{name}"].to(layer.weight.device)
@@ -162,7 +171,7 @@ class _Walk:
             homes.append((layer, layer.weight))
             layer.weight = nn.Parameter(compressed.to(layer.weight.dtype), requires_grad=False)
         try:
-            return call.run(block, self.hidden[index]), (error, output)
+            return call.run(block, self.hidden), (error, output)
         finally:
             for layer, weight in homes:
                 layer.weight = weight
@@ -186,8 +195,8 @@ class _Walk:
 
 def _inputs(
     block: Any, call: BlockCall, hidden: torch.Tensor, names: Sequence[str]
-) -> dict[str, torch.Tensor]:
-    """What each linear layer of a block is handed for `hidden`."""
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """What each linear layer of a block is handed for `hidden`, and what the block makes of it."""
     found: dict[str, torch.Tensor] = {}
 
     def note(name: str) -> Any:
@@ -195,11 +204,10 @@ def _inputs(
 
     hooks = [block.get_submodule(name).register_forward_pre_hook(note(name)) for name in names]
     try:
-        call.run(block, hidden)
+        return found, call.run(block, hidden)
     finally:
         for hook in hooks:
             hook.remove()
-    return found
 
 
 def _holder(opened: Sequence[WeightFile], prefix: str, files: Profiled) -> WeightFile:

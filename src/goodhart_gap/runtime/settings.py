@@ -8,7 +8,7 @@ from goodhart_gap.settings import Settings
 class ProfileSettings(Settings):
     """How the profile of blocks is measured."""
 
-    sequences: int = Field(default=4, gt=0)
+    sequences: int = Field(default=12, gt=0)
     """Held-out calibration sequences that are run; fewer where there are fewer."""
 
     negatives: int = Field(default=256, gt=0)

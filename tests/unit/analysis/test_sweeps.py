@@ -39,6 +39,7 @@ from goodhart_gap.analysis.sweep_documents import (
     ablation_context,
     bits_context,
     sensitivity_context,
+    times,
     verdict,
 )
 from goodhart_gap.analysis.sweep_settings import ProfileFacts, SweepCondition, SweepFacts
@@ -211,10 +212,17 @@ def test_text_measures_are_ratios_over_sequences(read: Tables) -> None:
     assert row["kl_low"] == pytest.approx(values.mean() - half)
     assert row["kl_high"] == pytest.approx(values.mean() + half)
     assert row["perplexity"] == pytest.approx(math.exp(2.4 * 1.005))
+    # Paired by sequence: what they have in common does not widen the interval.
+    extra = np.array([0.4 + 0.01 * 2.4 * (sequence % 2) for sequence in range(6)])
+    half = t.ppf(0.975, 5) * extra.std(ddof=1) / math.sqrt(6)
+    assert row["perplexity_ratio"] == pytest.approx(math.exp(extra.mean()))
+    assert row["perplexity_ratio_low"] == pytest.approx(math.exp(extra.mean() - half))
+    assert row["perplexity_ratio_high"] == pytest.approx(math.exp(extra.mean() + half))
     assert row["agreement"] == 0.9
     baseline = one(read["sweep"], condition="baseline")
     assert baseline["perplexity"] == pytest.approx(math.exp(2))
     assert baseline["kl"] is None
+    assert baseline["perplexity_ratio"] is None
     assert baseline["bits_per_parameter"] == 16
 
 
@@ -293,6 +301,36 @@ def test_behaviour_starts_to_change_where_all_fewer_bits_are_outside_too(read: T
     one(rows, condition="three")["noise_floor"] = "not shown"
     text = render("BITS.md.jinja", bits_context(about, read | {"sweep": rows}, {}))
     assert "**caldera**: no start is shown (conditions: 3)" in text
+
+
+def test_text_is_predicted_worse_where_it_is_at_all_fewer_bits_too(read: Tables) -> None:
+    rows = [dict(row) for row in read["sweep"]]
+    for name, bits, low in (("three", 3.5, 1.2), ("mixed", 4.0, 0.99), ("chosen", 5.0, 1.01)):
+        one(rows, condition=name).update(
+            kind="compressed",
+            bits_per_parameter=bits,
+            perplexity_ratio=1.25,
+            perplexity_ratio_low=low,
+            perplexity_ratio_high=1.3,
+        )
+    text = render("BITS.md.jinja", bits_context(facts(), read | {"sweep": rows}, {}))
+    assert (
+        "from 3.50 bits a weight (three) down: there 1.250 (1.200 to 1.300) times the base's; "
+        "at 4.00 bits (mixed) it is 1.250 (0.990 to 1.300) times; above it as well, though fewer "
+        "bits are not: chosen (1.250 (1.010 to 1.300))." in text
+    )
+    one(rows, condition="three")["perplexity_ratio_low"] = None
+    text = render("BITS.md.jinja", bits_context(facts(), read | {"sweep": rows}, {}))
+    assert "**caldera**: no start is shown (conditions: 3); above it as well" in text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown"),
+    [(0.9983, "0.998"), (1.0051, "1.005"), (35812.9, "35,813"), (33.118, "33.12")],
+)
+def test_ratios_of_perplexities_have_four_digits(ratio: float, shown: str) -> None:
+    row = {"perplexity_ratio": ratio, "perplexity_ratio_low": None, "perplexity_ratio_high": None}
+    assert times(row) == f"{shown} (no interval)"
 
 
 def test_a_collapse_of_every_task_is_outside_the_noise_floor(tmp_path: Path) -> None:

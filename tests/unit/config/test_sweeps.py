@@ -44,10 +44,10 @@ def test_conditions_are_what_their_settings_make_them(config: Config) -> None:
     assert kinds["baseline"] == "baseline"
     assert kinds["uniform-4bit"] == kinds["gptq-2bit"] == "compressed"
     assert kinds["rtn-3.5bit"] == "mixed"
-    assert kinds["selective-of-2bit"] == kinds["budget-3.5bit"] == "selective"
+    assert kinds["selective-of-2bit"] == kinds["budget-4bit"] == "selective"
     assert bits["rtn-3.5bit"].nominal_bits == 3.5
     assert bits["rtn-3.5bit"].method == "rtn"
-    assert bits["budget-3.5bit"].method == "caldera"
+    assert bits["budget-4bit"].method == "caldera"
     assert bits["baseline"].protected == tuple(range(30))
     assert bits["selective-of-2bit"].protected == (28, 29)
     assert bits["selective-of-2bit"].reused == "uniform-2bit"

@@ -192,7 +192,7 @@ def test_comparing_two_models_needs_both() -> None:
     both = need("measure_divergence", **wildcards)
     one = need("profile_blocks", **wildcards)
     assert 2 * dense < both.gpu_bytes < 2.1 * dense
-    assert dense + BLOCK < one.gpu_bytes < 1.3 * dense
+    assert dense + BLOCK < one.gpu_bytes < 1.15 * dense
     assert both.scratch_bytes == one.scratch_bytes > dense
 
 
