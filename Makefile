@@ -53,7 +53,8 @@ rehearsal: $(VENV)/installed
 	$(IN_VENV) python -m tests.integration.rehearsal .cache/rehearsal
 
 # Every stage of the default experiment against other ways to do its work, and against what the
-# machine can do: benchmarks/RESULTS.md. Nothing else should run; about 25 minutes on two cores.
+# machine can do: benchmarks/RESULTS.md. Nothing else should run; on two cores it takes about half an
+# hour if they multiply bfloat16, and an hour if they do not.
 # Threads wait as they do in jobs (rules/common.smk).
 bench: $(VENV)/installed
 	$(IN_VENV) python -m benchmarks.growth

@@ -1,6 +1,6 @@
 """Where the default experiment spends its time, beside other ways to do the same work.
 
-    python -m benchmarks.stages                    # `make bench`: about 25 minutes on two cores
+    python -m benchmarks.stages                    # most of `make bench`
     python -m benchmarks.stages --quick --finished ../other/goodhart   # while developing
 
 In one run: what the machine can do (`bounds`), the whole default experiment from a fresh clone
