@@ -14,7 +14,6 @@ from goodhart_gap.provenance.machine import machine
 
 ROOT = Path(__file__).parents[1]
 
-
 PAGES = ":(exclude)benchmarks/*.md"
 """What benchmarks write themselves; the page of one run does not make the next another's."""
 

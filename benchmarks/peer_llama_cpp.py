@@ -1,7 +1,7 @@
 """llama.cpp on the packed file that the model comes from, one response at a time and many at once.
 
 Needs `pip install -e '.[bench]'` (llama-cpp-python, which is compiled). Its weights stay packed,
-where ours are sampled in bfloat16: the two do not draw from quite the same model. Many at once is
+where ours are sampled unpacked: the two do not draw from quite the same model. Many at once is
 measured as llama.cpp's own `batched-bench` does: forward passes over one new token of each sequence
 after prompts of a given length, and no drawing at all, which is more than a program that samples
 with it can reach.

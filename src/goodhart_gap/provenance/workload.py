@@ -222,12 +222,12 @@ def _measure_divergence(
 def _profile_blocks(
     job: GraphJob, sizes: ModelSizes, model: dict[str, Any], config: Any, settings: PlanSettings
 ) -> Work:
-    # For every block, all blocks after it, and the head, twice.
+    # For every block, all blocks after it, and the head for the base and for what is compressed.
     weights, blocks = model_weights(sizes, model), model["blocks"]
-    tokens = profiled_tokens(model)
+    tokens, head = profiled_tokens(model), sizes.vocabulary * sizes.hidden
     return Work(
         settings.model_start_s,
-        flops=2 * weights * tokens * blocks / 2,
+        flops=2.0 * tokens * blocks * (block_weights(sizes) * blocks / 2 + 2 * head),
         disk_bytes=2 * weights * DTYPE_BYTES[model.get("dtype", "bfloat16")],
     )
 
