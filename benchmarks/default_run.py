@@ -43,6 +43,9 @@ REST = "analysis"
 ORDER = ("fetch", "tokens", "Hessians", "compression", "sampling", "scoring", REST)
 START_UP = "start-up of jobs"
 
+OF_A_CONDITION = ("allocate", "compress_shard", "assemble")
+"""Rules that compress one condition; their benchmark files are {rule}/{model}/{condition}..."""
+
 SLICE = "score_responses"
 """The rule from which on a cheap slice of the experiment is run again."""
 
@@ -85,6 +88,26 @@ def snakemake(clone: Path, cores: int, *words: str) -> float:
 def rule_of(path: Path) -> str:
     """The rule of a benchmark file logs/benchmarks/{rule}/..."""
     return path.parts[path.parts.index("benchmarks", path.parts.index("logs")) + 1]
+
+
+def condition_of(path: Path) -> str | None:
+    """The condition that a benchmark file's job compressed; None if the job did something else."""
+    rule = rule_of(path)
+    if rule not in OF_A_CONDITION:
+        return None
+    return path.parts[path.parts.index(rule) + 2].removesuffix(".jsonl")
+
+
+def by_condition(clone: Path, since: float) -> dict[str, dict[str, float]]:
+    """{condition: {"jobs", "process_s"}} of what compressed it alone, in a run begun at `since`."""
+    found: dict[str, dict[str, float]] = {}
+    for path in sorted((clone / "logs/benchmarks").rglob("*.jsonl")):
+        condition = condition_of(path)
+        if condition is not None and path.stat().st_mtime > since:
+            each = found.setdefault(condition, {"jobs": 0, "process_s": 0.0})
+            each["jobs"] += 1
+            each["process_s"] += json.loads(path.read_text().splitlines()[-1])["s"]
+    return found
 
 
 def processes(clone: Path) -> list[Interval]:
@@ -140,6 +163,7 @@ def account(clone: Path, wall_s: float, since: float) -> dict[str, Any]:
     `stages`: {stage: {"jobs", "job_s": their scripts' seconds, one after another, "wall_s": their
     share of the wall clock}}; `start_up`: the same of what processes did beside; `rules`: {rule:
     {"jobs", "process_s": their processes' seconds, one after another, start-up and all}};
+    `conditions`: {condition: the same of the jobs that compressed it and nothing else};
     `nothing_s`: seconds in which no job's process ran; `no_work_s`: in which no script was at work.
     """
     whole = [each for each in processes(clone) if each.end > since]
@@ -170,6 +194,7 @@ def account(clone: Path, wall_s: float, since: float) -> dict[str, Any]:
             }
             for rule in sorted({each.label for each in whole})
         },
+        "conditions": by_condition(clone, since),
         "nothing_s": max(0.0, wall_s - covered(whole + inner)),
         "no_work_s": max(0.0, wall_s - covered(inner)),
     }

@@ -3,10 +3,14 @@
 Everything draws from the same prompts with the same settings. A response of the one-at-a-time ways
 is generated twice, cut at two lengths, which tells its start apart from its tokens
 (`extrapolation.Generation`): both are short, and the whole follows from counted tokens.
+
+What is divided by each other is measured turn about, since a machine that others use as well is a
+third faster in some minutes than in others.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +40,36 @@ def dequantize_each_call(model: Any, compressed: Path) -> int:
         return len(shard.modules)
 
 
-def one_at_a_time(
-    peer: Peer, settings: SamplingSettings, responses: int, tokens: int
-) -> Generation:
-    """Seconds of a response and of a token by `generate`, one prompt at a time, median of some."""
-    step = max(1, len(peer.encoded) // responses)
-    found = []
+def in_turns(
+    ways: Mapping[str, tuple[Peer, int]],
+    tokens: Callable[[], float],
+    settings: SamplingSettings,
+    turns: int,
+    responses: int,
+) -> dict[str, Any]:
+    """`generate`, one prompt at a time, in each of `ways`, and our making of tokens, turn about.
+
+    `ways`: {name: (peer, tokens of the longer of a response's two cuts)}; `tokens`: makes the
+    calibration tokens and returns its seconds. Of each name one `Generation` a turn, typical of
+    `responses`, no prompt twice; `tokens_s`: seconds of ours, one a turn.
+    """
+    found: dict[str, Any] = {name: [] for name in ways} | {"tokens_s": []}
     with torch.inference_mode():
-        peer.tokens([peer.encoded[0]], 1, settings.model_copy(update={"max_new_tokens": SHORT}))
-        for ids in peer.encoded[::step][:responses]:
-            few, many = (_cut(peer, ids, settings, length) for length in (SHORT, tokens))
-            found.append(Generation.between(few, many))
-    return Generation.typical(found)
+        for peer, _ in ways.values():  # what is made at the first call is made before
+            peer.tokens([peer.encoded[0]], 1, settings.model_copy(update={"max_new_tokens": SHORT}))
+        for turn in range(turns):
+            for name, (peer, longer) in ways.items():
+                step = max(1, len(peer.encoded) // (turns * responses))
+                chosen = peer.encoded[::step][: turns * responses][turn::turns]
+                each = [_generation(peer, ids, settings, longer) for ids in chosen]
+                found[name].append(asdict(Generation.typical(each)))
+            found["tokens_s"].append(tokens())
+    return found
+
+
+def _generation(peer: Peer, ids: list[int], settings: SamplingSettings, longer: int) -> Generation:
+    few, many = (_cut(peer, ids, settings, length) for length in (SHORT, longer))
+    return Generation.between(few, many)
 
 
 def _cut(peer: Peer, ids: list[int], settings: SamplingSettings, length: int) -> tuple[int, float]:

@@ -35,6 +35,12 @@ def lines(line: table.Line) -> Iterator[str]:
             f"| {table.our_rate(line):.0f} tokens/s | {per_s:.1f} tokens/s "
             f"| {table.our_rate(line) / per_s:.1f} |"
         )
+    if turns := generation.get("turns"):  # earlier versions have none
+        seconds = ", ".join(f"{each:.0f} s" for each in turns["tokens_s"])
+        yield (
+            f"| `generate`, one at a time, making the calibration tokens | {turns['sequences']} "
+            f"sequences; ours by itself: {seconds} | | | {table.over_tokens(line):.1f} |"
+        )
     if many := generation.get("llama.cpp, many"):
         batch, most = max(many["tokens_s"].items(), key=lambda item: item[1])
         yield (

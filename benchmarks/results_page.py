@@ -145,7 +145,7 @@ def _compression_target(line: Line) -> str:
         f"`{condition}` compressed, calibration included, in under {MOST_COMPRESSION_S} s on "
         f"{COMPRESSION_CORES} cores"
     )
-    chain, cores = table.compression_chain(line), line["machine"]["cores"]
+    chain, cores = table.compression_chain(line, condition), line["machine"]["cores"]
     if chain is None:
         stages = ("tokens", "Hessians", "compression")
         script_s = sum(line["run"]["stages"][each]["job_s"] for each in stages)
@@ -278,6 +278,12 @@ def _bounds(line: Line) -> Iterator[str]:
 
 def _runs(lines: Sequence[Line]) -> Iterator[str]:
     yield "## Ratios of the last run, and of the one before it of the same commit and machine"
+    yield ""
+    yield (
+        "Of what was measured turn about, of the whole and of sampling. In the table of stages, "
+        "each other stage is a job or two of a minute or two, with the peer measured later: on a "
+        "machine that others use as well, those ratios are no better than that."
+    )
     yield ""
     earlier = table.comparable(lines[-1], lines[:-1])
     shown = [earlier, lines[-1]] if earlier else [lines[-1]]

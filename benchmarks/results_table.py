@@ -25,6 +25,9 @@ from benchmarks.extrapolation import Generation, weighted
 
 Line = dict[str, Any]
 
+ONE_AT_A_TIME = "one at a time"
+"""What `generate`, one prompt at a time, is called in a line."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -78,7 +81,7 @@ def one_at_a_time(line: Line, condition: str, *, dequantizing: bool = True) -> G
     Dequantizing was measured for one condition; another differs by how many modules it compresses.
     """
     measured = line["generation"]
-    base = Generation(**measured["one at a time"])
+    base = Generation(**measured[ONE_AT_A_TIME])
     matrices = line["facts"]["matrices"].get(condition, {})
     if not dequantizing or not matrices:
         return base
@@ -166,7 +169,7 @@ def matrices_s(line: Line, whose: str) -> float:
 def originals(line: Line) -> dict[str, float]:
     """Seconds of the stages that a peer was measured for, in the original's way."""
     sequences, length = line["facts"]["sequences"], line["facts"]["sequence_length"]
-    base = Generation(**line["generation"]["one at a time"])
+    base = Generation(**line["generation"][ONE_AT_A_TIME])
     found = {
         "tokens": base.seconds(sequences, sequences * length),
         "Hessians": original_hessians(line),
@@ -262,6 +265,26 @@ def over_batched(line: Line) -> float:
     )
 
 
+def over_once(line: Line) -> float:
+    """A token by dequantizing at every call over one by dense weights: median of the turns."""
+    found = line["generation"]
+    pairs = found.get("turns") or {name: [found[name]] for name in ("dequantizing", ONE_AT_A_TIME)}
+    return median(
+        every["token_s"] / once["token_s"]
+        for every, once in zip(pairs["dequantizing"], pairs[ONE_AT_A_TIME], strict=True)
+    )
+
+
+def over_tokens(line: Line) -> float:
+    """Seconds of as many tokens one response at a time over ours by itself: median of the turns."""
+    found, length = line["generation"]["turns"], line["facts"]["sequence_length"]
+    count = found["sequences"]
+    return median(
+        Generation(**each).seconds(count, count * length) / ours_s
+        for each, ours_s in zip(found[ONE_AT_A_TIME], found["tokens_s"], strict=True)
+    )
+
+
 def reached_in_rounds(line: Line) -> float:
     """Share of the rate of products that ours reached in the rounds: one process, all threads."""
     facts = line["facts"]["conditions"]
@@ -271,21 +294,24 @@ def reached_in_rounds(line: Line) -> float:
 
 
 def ratios(line: Line) -> dict[str, float]:
-    """Every ratio that two runs should agree on, by what it is called on the page."""
+    """Every ratio that two runs should agree on, by what it is called on the page.
+
+    Those of what was measured turn about, of the whole and of sampling, most of the whole. A ratio
+    of another stage has a single job of a minute or two of the run below its line, and above it
+    what was measured later: they are no measurements to repeat.
+    """
     run = line["run"]
+    sampling = next(row for row in stages(line) if row.name == "sampling")
     found = {
         "the original's way over ours, whole": original_whole(line) / run["wall_s"],
+        "sampling: the original's way over ours": sampling.ratio or 0.0,
         "ours over batched generate": over_batched(line),
         "a pass for every module over streamed Hessians": original_hessians(line)
         / streamed_hessians(line),
-        "dequantizing at every call over once": line["generation"]["dequantizing"]["token_s"]
-        / line["generation"]["one at a time"]["token_s"],
+        "dequantizing at every call over once": over_once(line),
     }
-    found |= {
-        f"{row.name}: the original's way over ours": row.ratio
-        for row in stages(line)
-        if row.ratio is not None
-    }
+    if "turns" in line["generation"]:
+        found["tokens, one response at a time over ours"] = over_tokens(line)
     for whose in measured_ways(line):
         if whose != "ours":
             ratio = matrices_s(line, whose) / matrices_s(line, "ours")
@@ -295,27 +321,21 @@ def ratios(line: Line) -> dict[str, float]:
     return found
 
 
-COMPRESSION_RULES = (
-    "calibration_tokens",
-    "accumulate_hessians",
-    "accumulate_passing_hessians",
-    "allocate",
-    "compress_shard",
-    "assemble",
-)
-"""What it takes to compress a model, calibration included, for the first of its conditions."""
+CALIBRATION_RULES = ("calibration_tokens", "accumulate_hessians", "accumulate_passing_hessians")
+"""What has to be done once, whatever conditions are compressed."""
 
 
-def compression_chain(line: Line) -> tuple[int, float] | None:
+def compression_chain(line: Line, condition: str) -> tuple[int, float] | None:
     """Jobs and their processes' seconds, one after another, of compressing one condition.
 
-    Start-up counts; other jobs ran beside them. None if the run did not keep the seconds of rules,
-    or compressed several conditions anew.
+    Calibration and start-up count; other jobs ran beside them. None if the run did not keep the
+    seconds of conditions.
     """
-    rules = line["run"].get("rules")  # runs before 2026-11-30 have none
-    if rules is None or len(line["facts"]["compressed_here"]) != 1:
+    run = line["run"]
+    if "conditions" not in run:  # earlier versions
         return None
-    chain = [rules[rule] for rule in COMPRESSION_RULES if rule in rules]
+    chain = [run["rules"][rule] for rule in CALIBRATION_RULES if rule in run["rules"]]
+    chain.append(run["conditions"][condition])
     return sum(each["jobs"] for each in chain), sum(each["process_s"] for each in chain)
 
 

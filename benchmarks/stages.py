@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 import torch
@@ -35,11 +35,14 @@ from benchmarks import (
     peer_llama_cpp,
     sampling_profile,
 )
+from benchmarks.extrapolation import Generation
 from benchmarks.results_page import write_page
 from benchmarks.sampling import Peer, load
 from benchmarks.subject import Subject
 from transformers import AutoTokenizer
 
+from goodhart_gap.calibration.settings import CalibrationSettings
+from goodhart_gap.calibration.tokens import make_tokens
 from goodhart_gap.compression.allocation import read_allocation
 from goodhart_gap.evaluation.chat import encode
 from goodhart_gap.evaluation.sampling_settings import SamplingSettings
@@ -93,20 +96,8 @@ def facts(subject: Subject, tokenizer: Any) -> dict[str, Any]:
 def generation(subject: Subject, tokenizer: Any, args: argparse.Namespace) -> dict[str, Any]:
     """Measure every way to sample."""
     settings = subject.sampling.model_copy(update={"threads": args.cores})
-    texts = [prompt.text for prompt in subject.prompts]
-    found: dict[str, Any] = {}
-    for condition in (None, next(iter(subject.shards()))):
-        model = load(subject.base, settings.dtype)
-        tokens = 8 if args.quick else 64
-        if condition is not None:
-            count = peer_generation.dequantize_each_call(model, subject.shards()[condition])
-            found["dequantized_modules"] = count
-            tokens = 4 if args.quick else 24
-        peer = Peer(model, tokenizer, texts)
-        way = peer_generation.one_at_a_time(peer, settings, 1 if args.quick else 3, tokens)
-        found["one at a time" if condition is None else "dequantizing"] = asdict(way)
-        say(f"{way} {'' if condition is None else 'dequantizing at every call'}")
-        del model, peer
+    found = one_at_a_time(subject, tokenizer, settings, args)
+    say(f"{found}")
     model = load(subject.base, settings.dtype)
     quick = settings.model_copy(update={"max_new_tokens": 16})
     found["rounds"] = peer_generation.rounds(
@@ -131,6 +122,45 @@ def generation(subject: Subject, tokenizer: Any, args: argparse.Namespace) -> di
     found |= llama_cpp(subject, tokenizer, settings, args)
     say(f"{found['llama.cpp']} {found['llama.cpp, many']}")
     return found
+
+
+def one_at_a_time(
+    subject: Subject, tokenizer: Any, settings: SamplingSettings, args: argparse.Namespace
+) -> dict[str, Any]:
+    """Measure `generate` one prompt at a time, of the base and dequantizing, and our tokens."""
+    texts = [prompt.text for prompt in subject.prompts]
+    base, dequantizing = (load(subject.base, settings.dtype) for _ in range(2))
+    shard = next(iter(subject.shards().values()))
+    modules = peer_generation.dequantize_each_call(dequantizing, shard)
+    ways = {
+        "one at a time": (Peer(base, tokenizer, texts), 8 if args.quick else 64),
+        "dequantizing": (Peer(dequantizing, tokenizer, texts), 4 if args.quick else 24),
+    }
+    sequences = 7 if args.quick else subject.calibration.sequences
+    made = subject.calibration.model_copy(update={"sequences": sequences})
+    turns, responses = (1, 1) if args.quick else (3, 3)
+    found = peer_generation.in_turns(
+        ways, lambda: tokens_s(subject, tokenizer, made, args.cores), settings, turns, responses
+    )
+    typical = {
+        name: asdict(Generation.typical([Generation(**each) for each in found[name]]))
+        for name in ways
+    }
+    return typical | {
+        "turns": found | {"sequences": sequences},
+        "dequantized_modules": modules,
+    }
+
+
+def tokens_s(
+    subject: Subject, tokenizer: Any, settings: CalibrationSettings, threads: int
+) -> float:
+    """Seconds in which ours makes the calibration tokens, by itself."""
+    torch.set_num_threads(threads)
+    shards = sorted(subject.base.glob("*.safetensors"))
+    started = time.perf_counter()
+    make_tokens(settings, tokenizer, subject.base / "config.json", shards)
+    return time.perf_counter() - started
 
 
 def llama_cpp(
@@ -161,7 +191,7 @@ def llama_cpp(
 
 
 def calibration(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
-    """Measure a pass for one module of each width of input, and ours for some blocks."""
+    """Measure a pass for one module of each width of input, and ours for some blocks, in turn."""
     torch.set_num_threads(args.cores)
     sequences = 7 if args.quick else subject.calibration.sequences
     middle = subject.sizes.blocks // 2
@@ -174,21 +204,20 @@ def calibration(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
             subject.sizes.hidden: f"model.layers.{middle}.self_attn.q_proj",
             subject.sizes.intermediate: f"model.layers.{middle}.mlp.down_proj",
         }
-        passes = {
-            width: peer_calibration.module_pass(model, tokens, name)
-            for width, name in names.items()
-        }
-        del model
         blocks = 1 if args.quick else 3
-        ours = peer_calibration.streamed(subject.base, tokens, blocks)
-    say(f"passes {passes}, {blocks} blocks streamed {ours:.1f} s")
+        passes, streamed = {}, [peer_calibration.streamed(subject.base, tokens, blocks)]
+        for width, name in names.items():
+            passes[width] = peer_calibration.module_pass(model, tokens, name)
+            streamed.append(peer_calibration.streamed(subject.base, tokens, blocks))
+        del model
+    say(f"passes {passes}, {blocks} blocks streamed {streamed}")
     widths = Counter(columns for _, columns in subject.sizes.linears().values())
     return {
         "share": sequences / subject.calibration.sequences,
         "pass_s": {str(width): seconds for width, seconds in passes.items()},
         "modules": {str(width): count * subject.sizes.blocks for width, count in widths.items()},
         "blocks": blocks,
-        "blocks_s": ours,
+        "blocks_s": median(streamed),
     }
 
 
@@ -196,7 +225,8 @@ def compression(subject: Subject, args: argparse.Namespace) -> dict[str, Any]:
     """Measure the paper's algorithm and ours on a matrix of each shape."""
     allocation = read_allocation(subject.model / next(iter(subject.shards())) / "allocation.json")
     middle = subject.sizes.blocks // 2
-    found = peer_compression.compare(subject.base, subject.hessians(), allocation, middle)
+    rounds = 1 if args.quick else 3
+    found = peer_compression.compare(subject.base, subject.hessians(), allocation, middle, rounds)
     say(f"{found}")
     settings = next(each for each in allocation.values() if each is not None)
     return {"matrices": found, "settings": settings.model_dump(mode="json")}
@@ -237,7 +267,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     line["bounds"] = bounds.measure(subject.sizes, args.scratch, 0.05 if args.quick else 0.5)
     line["slice"] = None
     if args.finished is None:
-        line["slice"] = default_run.slice_again(clone, args.cores)
+        turns = [default_run.slice_again(clone, args.cores) for _ in range(2)]
+        line["slice"] = {name: mean(each[name] for each in turns) for name in turns[0]}
         say(f"slice: {line['slice']}")
     line["generation"] = generation(subject, tokenizer, args)
     line["calibration"] = calibration(subject, args)

@@ -16,7 +16,7 @@ def matrix(module: str, *figures: tuple[float, float, float]) -> dict[str, Any]:
 def old_line() -> dict[str, Any]:
     """A line as it was before the original's compression and the seconds of rules were measured."""
     made = line()
-    del made["run"]["rules"]
+    del made["run"]["rules"], made["run"]["conditions"], made["generation"]["turns"]
     for each in made["compression"]["matrices"].values():
         for name in set(each) - {"module", "ours_s", "paper_s"}:
             del each[name]
@@ -52,6 +52,7 @@ def line(**changed: Any) -> dict[str, Any]:
                 rule: {"jobs": 1, "process_s": 30.0}
                 for rule in ("calibration_tokens", "compress_shard", "assemble", "aggregate")
             },
+            "conditions": {"packed": {"jobs": 2, "process_s": 40.0}},
             "stages": {
                 name: {"jobs": 1, "job_s": seconds, "wall_s": seconds}
                 for name, seconds in wall.items()
@@ -87,6 +88,19 @@ def line(**changed: Any) -> dict[str, Any]:
             "one at a time": {"start_s": 0.1, "token_s": 0.05},
             "dequantizing": {"start_s": 0.5, "token_s": 0.25},
             "dequantized_modules": 12,
+            "turns": {
+                # The machine was half as fast in the second turn.
+                "one at a time": [
+                    {"start_s": 0.1, "token_s": 0.05},
+                    {"start_s": 0.2, "token_s": 0.10},
+                ],
+                "dequantizing": [
+                    {"start_s": 0.5, "token_s": 0.20},
+                    {"start_s": 1.0, "token_s": 0.40},
+                ],
+                "tokens_s": [2.0, 4.0],
+                "sequences": 4,
+            },
             "llama.cpp": None,
             "llama.cpp, many": None,
             "profile": {

@@ -27,7 +27,7 @@ def test_each_way_is_measured_for_what_it_is(tmp_path: Path) -> None:
     ours = MatrixSettings(rank=4)
     allocation = {MODULE: ours, "model.layers.1.mlp.up_proj": None}
     threads = torch.get_num_threads()
-    found = peer_compression.compare(tmp_path, tmp_path / "hessians.safetensors", allocation, 0)
+    found = peer_compression.compare(tmp_path, tmp_path / "hessians.safetensors", allocation, 0, 1)
     torch.set_num_threads(threads)
     each = found.pop("48x64")
     assert not found

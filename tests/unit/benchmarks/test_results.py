@@ -57,13 +57,12 @@ def test_what_an_old_line_lacks_is_not_made_up(tmp_path: Path) -> None:
 
 
 def test_compressing_one_condition_is_a_chain_of_jobs(tmp_path: Path) -> None:
-    # 30 s each of calibration_tokens, compress_shard and assemble; `aggregate` is no part of it.
-    assert results_table.compression_chain(line()) == (3, 90.0)
-    text = page(tmp_path, line())
-    assert "| 90 s of 3 jobs one after another, beside other jobs, on 2 cores" in text
+    # 30 s of calibration_tokens and 40 s of the condition's own; `aggregate` is no part of it.
     several = line()
-    several["facts"] = several["facts"] | {"compressed_here": ["half", "packed"]}
-    assert results_table.compression_chain(several) is None
+    several["run"]["conditions"]["half"] = {"jobs": 2, "process_s": 1000.0}
+    assert results_table.compression_chain(several, "packed") == (3, 70.0)
+    text = page(tmp_path, several)
+    assert "| 70 s of 3 jobs one after another, beside other jobs, on 2 cores" in text
     wide = line()
     wide["machine"] = wide["machine"] | {"cores": 64}
     assert "beside other jobs, on 64 cores | open |" in page(tmp_path, wide)
@@ -85,6 +84,14 @@ def test_bounds_are_the_slowest_of_what_must_be_done() -> None:
 def test_rounds_are_compared_one_by_one() -> None:
     assert results_table.over_batched(line()) == pytest.approx(3.0)
     assert results_table.streamed_hessians(line()) == pytest.approx(2.0 * 2 / 0.5)
+
+
+def test_turns_are_compared_one_by_one() -> None:
+    assert results_table.over_once(line()) == pytest.approx(4.0)
+    assert results_table.over_tokens(line()) == pytest.approx((4 * 0.1 + 400 * 0.05) / 2)
+    assert results_table.over_once(old_line()) == pytest.approx(0.25 / 0.05)
+    assert "tokens, one response at a time over ours" in results_table.ratios(line())
+    assert "tokens, one response at a time over ours" not in results_table.ratios(old_line())
 
 
 def page(folder: Path, *lines: dict[str, Any]) -> str:
