@@ -26,8 +26,10 @@ report: published
 validate-graders: $(VENV)/installed
 	$(IN_VENV) snakemake --cores 1 --forcerun validate_graders -- results/smollm2-n100/tables/graders.csv
 
+# Files in their order: those of the workflow, which take minutes each, come first, and the many short
+# ones after them keep both workers busy to the end.
 test: check
-	$(IN_VENV) pytest -n 2 --dist loadfile -m "not long" --durations=25
+	$(IN_VENV) pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" --durations=25
 
 # The tests that take minutes each: the rehearsal of the 72B experiment with faults in every stage.
 test-long: $(VENV)/installed
