@@ -36,7 +36,7 @@ test: check
 test-long: $(VENV)/installed
 	$(IN_VENV) pytest -m long
 
-# Types take as long as all the rest: the two halves run side by side.
+# Types take longest, so the rest runs beside them.
 check: $(VENV)/installed
 	@$(MAKE) --no-print-directory --jobs 2 check-form check-types
 
