@@ -101,23 +101,30 @@ def condition_of(path: Path) -> str | None:
 def by_condition(clone: Path, since: float) -> dict[str, dict[str, float]]:
     """{condition: {"jobs", "process_s"}} of what compressed it alone, in a run begun at `since`."""
     found: dict[str, dict[str, float]] = {}
-    for path in sorted((clone / "logs/benchmarks").rglob("*.jsonl")):
-        condition = condition_of(path)
-        if condition is not None and path.stat().st_mtime > since:
+    for path in benchmark_files(clone):
+        condition, process = condition_of(path), process_of(path)
+        if condition is not None and process.end > since:
             each = found.setdefault(condition, {"jobs": 0, "process_s": 0.0})
             each["jobs"] += 1
-            each["process_s"] += json.loads(path.read_text().splitlines()[-1])["s"]
+            each["process_s"] += process.seconds
     return found
+
+
+def benchmark_files(clone: Path) -> list[Path]:
+    """Snakemake's benchmark file of each job."""
+    return sorted((clone / "logs/benchmarks").rglob("*.jsonl"))
+
+
+def process_of(path: Path) -> Interval:
+    """When the job of a benchmark file ran, by rule."""
+    end = path.stat().st_mtime
+    seconds = json.loads(path.read_text().splitlines()[-1])["s"]
+    return Interval(rule_of(path), end - seconds, end)
 
 
 def processes(clone: Path) -> list[Interval]:
     """When each job's process ran, by rule."""
-    found = []
-    for path in (clone / "logs/benchmarks").rglob("*.jsonl"):
-        end = path.stat().st_mtime
-        seconds = json.loads(path.read_text().splitlines()[-1])["s"]
-        found.append(Interval(rule_of(path), end - seconds, end))
-    return sorted(found, key=lambda each: each.end)
+    return sorted(map(process_of, benchmark_files(clone)), key=lambda each: each.end)
 
 
 def manifests(clone: Path) -> list[tuple[Path, dict[str, Any]]]:
