@@ -28,6 +28,14 @@ NO_CONSTANTS = providers.Constants()
 providers._get_local_constants = lambda: NO_CONSTANTS
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the cluster first: it waits for Slurm while a worker makes the finished experiment.
+
+    The files that come first otherwise would wait for that experiment together.
+    """
+    items.sort(key=lambda item: item.path.name != "test_slurm.py")
+
+
 @pytest.fixture(scope="session")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """A real S3 server, started when a test first asks for it."""
