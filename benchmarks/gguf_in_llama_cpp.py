@@ -17,11 +17,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from benchmarks.origin import ROOT
+from benchmarks.peer_llama_cpp import is_installed
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from goodhart_gap.errors import GoodhartError
-from goodhart_gap.evaluation.chat import encode, stop_tokens
+from goodhart_gap.evaluation.chat import encode
 from goodhart_gap.evaluation.task_sets import read_task_set
 from goodhart_gap.evaluation.tasks import prompt_rows
 from goodhart_gap.runtime.exports.agreement import LEADS, TOLERANCE, check, compare
@@ -30,7 +32,7 @@ from goodhart_gap.runtime.exports.loading import load_export
 SEQUENCES, LENGTH, GENERATED = 8, 64, 64
 """Held-out calibration tokens that are compared, and continued."""
 
-TASKS = Path("config/tasks/original-20.yaml")
+TASKS = ROOT / "config/tasks/original-20.yaml"
 
 
 class LlamaCpp:
@@ -40,8 +42,6 @@ class LlamaCpp:
         from llama_cpp import Llama
 
         self.llama = Llama(str(path), n_ctx=LENGTH + GENERATED, logits_all=True, verbose=False)
-        self.stop: frozenset[int] = frozenset()
-        """What `generate` never chooses, as transformers' does not before the length asked for."""
 
     def ids(self, text: str) -> list[int]:
         """Token ids of a text in which the chat format's own tokens are written out."""
@@ -54,7 +54,7 @@ class LlamaCpp:
     def generate(
         self, input_ids: torch.Tensor, max_new_tokens: int, **_others: Any
     ) -> SimpleNamespace:
-        """Continue each prompt by its most probable tokens."""
+        """Continue each prompt by its most probable tokens, of which none ends the text."""
         rows = []
         for prompt in input_ids:
             chosen = [self._most_probable(self._run(prompt))]
@@ -65,7 +65,7 @@ class LlamaCpp:
 
     def _most_probable(self, logits: torch.Tensor) -> int:
         last = logits[-1].clone()
-        last[list(self.stop)] = -torch.inf
+        last[self.llama.token_eos()] = -torch.inf
         return int(last.argmax())
 
     def _run(self, row: torch.Tensor) -> torch.Tensor:
@@ -96,6 +96,8 @@ def main() -> None:
     path = args.model / args.condition / "exports/gguf/model.gguf"
     if not path.exists():
         raise SystemExit(f"error: {path} is missing; make it as the head of this file says.")
+    if not is_installed():
+        raise SystemExit("error: llama.cpp is missing; pip install -e '.[bench]' compiles it.")
     theirs = LlamaCpp(path)
 
     texts = [row["prompt"] for row in prompt_rows(read_task_set(TASKS))]
@@ -108,7 +110,6 @@ def main() -> None:
     tolerance = TOLERANCE[torch.bfloat16]["gguf"]
     for dtype in (torch.float32, torch.bfloat16):
         ours = load_export("gguf", [path], dtype)
-        theirs.stop = stop_tokens(ours.generation_config)
         found = compare(ours, theirs, tokens, "gguf", GENERATED)
         equal = sum(each.equal_tokens == each.tokens for each in found.greedy)
         leads = [each.lead for each in found.greedy if each.lead is not None]

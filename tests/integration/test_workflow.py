@@ -128,7 +128,7 @@ def test_killed_in_the_middle_of_sampling_loses_at_most_the_killed_jobs(
 
     (workshop.folder / "hold-sample_responses").unlink(missing_ok=True)
     workshop.run("--unlock")
-    workshop.run("--until", "sample_responses")
+    workshop.run()
     assert len(finished_files(responses)) == 6
     # A killed job may have put its file in place already; Snakemake rightly does not trust it.
     assert not list(responses.rglob(".journal-*"))

@@ -9,7 +9,6 @@ import torch
 from benchmarks.gguf_in_llama_cpp import LENGTH, LlamaCpp, read_differently
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from goodhart_gap.evaluation.chat import stop_tokens
 from goodhart_gap.runtime.exports.agreement import compare
 from tests.tiny_models import write_tiny_checkpoint
 
@@ -25,6 +24,9 @@ class Player:
     @property
     def n_tokens(self) -> int:
         return len(self.seen)
+
+    def token_eos(self) -> int:
+        return int(self.model.generation_config.eos_token_id)
 
     def reset(self) -> None:
         self.seen = []
@@ -51,7 +53,6 @@ def played(folder: Path, change: float = 0.0) -> LlamaCpp:
         model.model.norm.weight *= 1 + change * torch.randn(model.model.norm.weight.shape)
     theirs = LlamaCpp.__new__(LlamaCpp)
     theirs.llama = Player(model, AutoTokenizer.from_pretrained(folder))
-    theirs.stop = stop_tokens(model.generation_config)
     return theirs
 
 
